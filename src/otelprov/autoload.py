@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Observes a plain `python app.py` when OTELPROV_AUTOLOAD is set: imported at start-up by a .pth file."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_SWITCHED_ON = {"1", "true", "yes", "on"}
+_loaded = False
+
+
+def _load() -> None:
+    global _loaded
+    if _loaded or os.environ.get("OTELPROV_AUTOLOAD", "").strip().lower() not in _SWITCHED_ON:
+        return
+    _loaded = True
+    if "opentelemetry.instrumentation.auto_instrumentation" in sys.modules or _under_launcher():
+        # The launcher's sitecustomize does all of this.
+        return
+    os.environ.setdefault("OTEL_PYTHON_DISTRO", "otelprov")
+    os.environ.setdefault("OTEL_PYTHON_CONFIGURATOR", "otelprov")
+    try:
+        from opentelemetry.instrumentation.auto_instrumentation import initialize
+
+        initialize(swallow_exceptions=True)
+    except Exception as error:  # noqa: BLE001 - the program must start whatever is wrong with us
+        sys.stderr.write(f"otelprov: this program is not observed: {type(error).__name__}: {error}\n")
+
+
+def _under_launcher() -> bool:
+    marker = os.path.join("opentelemetry", "instrumentation", "auto_instrumentation")
+    return any(part.rstrip(os.sep).endswith(marker) for part in os.environ.get("PYTHONPATH", "").split(os.pathsep))
+
+
+_load()

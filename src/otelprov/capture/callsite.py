@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which line of the program's own code made a call."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from types import FrameType
+from typing import Any
+
+from otelprov.semconv import CODE_FILE_PATH, CODE_FUNCTION_NAME, CODE_LINE_NUMBER
+
+_OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_LIBRARY_PREFIXES = tuple(
+    {
+        os.path.abspath(path) + os.sep
+        for key in ("stdlib", "platstdlib", "purelib", "platlib")
+        if (path := sysconfig.get_paths().get(key))
+    }
+)
+_is_user: dict[str, bool] = {}
+_is_own: dict[str, bool] = {}
+
+
+def is_library_file(path: str) -> bool:
+    """Whether a source file belongs to Python, to an installed package or to us, rather than to the program."""
+    return (
+        not path
+        or path[0] == "<"
+        or path.startswith(_LIBRARY_PREFIXES)
+        or path.startswith(_OWN)
+        or path.endswith("<otelprov>")
+        or f"{os.sep}site-packages{os.sep}" in path
+        or f"{os.sep}otelprov_instrumentors{os.sep}" in path
+    )
+
+
+def user_frame() -> FrameType | None:
+    """The innermost frame of the program's own code; None where a library called us from a thread of its own."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        path = frame.f_code.co_filename
+        known = _is_user.get(path)
+        if known is None:
+            known = _is_user[path] = not is_library_file(path)
+        if known:
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def calling_module() -> str:
+    """Name of the module whose code called what we have wrapped; empty where no Python code did."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        path = frame.f_code.co_filename
+        known = _is_own.get(path)
+        if known is None:
+            known = _is_own[path] = path.startswith(_OWN) or f"{os.sep}otelprov_instrumentors{os.sep}" in path
+        if not known:
+            return str(frame.f_globals.get("__name__", ""))
+        frame = frame.f_back
+    return ""
+
+
+def code_attributes() -> dict[str, Any]:
+    """`code.*` attributes of the innermost line of the program's own code; empty where there is none."""
+    frame = user_frame()
+    if frame is None:
+        return {}
+    return {
+        CODE_FILE_PATH: os.path.abspath(frame.f_code.co_filename),
+        CODE_LINE_NUMBER: frame.f_lineno,
+        CODE_FUNCTION_NAME: frame.f_code.co_qualname if sys.version_info >= (3, 11) else frame.f_code.co_name,
+    }

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which installed distribution, in which version, a module's file belongs to."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+_SITE_FOLDERS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_MAX_NAMESPACE_DEPTH = 4
+_MAX_LISTING = 1_048_576
+_SEPARATORS = re.compile(r"[-_.]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """An installed distribution; `version` and `purl` are empty where nothing says what a module belongs to."""
+
+    name: str
+    version: str = ""
+    purl: str = ""
+
+
+@dataclass(slots=True)
+class _Site:
+    """The metadata folders of one folder of installed packages, by normalised name of distribution."""
+
+    folder: str
+    metadata: dict[str, str] = field(default_factory=dict)
+    unmatched: list[str] = field(default_factory=list)
+
+
+_sites: dict[str, _Site] = {}
+_known: dict[tuple[str, str], Distribution] = {}
+
+
+def distribution_of(module: str, origin: str) -> Distribution:
+    """The distribution of a module by its dotted name and its file; named after the top-level package where unknown."""
+    top = module.partition(".")[0]
+    site = site_folder(origin)
+    key = top
+    if module != top and _is_namespace(top):
+        key = ".".join(module.split(".")[:_MAX_NAMESPACE_DEPTH])
+    found = _known.get((site, key))
+    if found is None:
+        found = _known[site, key] = _find(key, site)
+    return found
+
+
+def site_folder(path: str) -> str:
+    """The folder of installed packages that a file lies in; empty where it lies in none."""
+    for part in _SITE_FOLDERS:
+        at = path.rfind(part)
+        if at >= 0:
+            return path[: at + len(part) - 1]
+    return ""
+
+
+def _is_namespace(top: str) -> bool:
+    spec = getattr(sys.modules.get(top), "__spec__", None)
+    return spec is not None and spec.origin is None and spec.submodule_search_locations is not None
+
+
+def _find(key: str, folder: str) -> Distribution:
+    # A module outside of all of them may be an editable install, whose metadata lies in any.
+    folders = [folder] if folder else [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    sites = [_site(path) for path in folders]
+    parts = key.split(".")
+    for depth in range(len(parts), 0, -1):
+        wanted = _normalised("-".join(parts[:depth]))
+        for site in sites:
+            if wanted in site.metadata:
+                return _described(site.metadata[wanted])
+    path = key.replace(".", "/")
+    while path:
+        for site in sites:
+            for entry in site.unmatched:
+                if _holds(os.path.join(site.folder, entry), path):
+                    return _described(entry)
+        path = path.rpartition("/")[0]
+    return Distribution(parts[0])
+
+
+def _site(folder: str) -> _Site:
+    known = _sites.get(folder)
+    if known is not None:
+        return known
+    site = _Site(folder)
+    try:
+        entries = os.listdir(folder)
+    except OSError:
+        entries = []
+    modules = {_normalised(entry.partition(".")[0]) for entry in entries if not _is_metadata(entry)}
+    for entry in entries:
+        if _is_metadata(entry):
+            name = _normalised(_split(entry)[0])
+            site.metadata[name] = entry
+            if name not in modules:
+                # Its modules have other names: the only ones whose list of files is worth reading.
+                site.unmatched.append(entry)
+    _sites[folder] = site
+    return site
+
+
+def _is_metadata(entry: str) -> bool:
+    return entry.endswith((".dist-info", ".egg-info"))
+
+
+def _normalised(name: str) -> str:
+    return _SEPARATORS.sub("-", name).lower()
+
+
+def _split(entry: str) -> tuple[str, str]:
+    name, _, version = entry.rpartition(".")[0].partition("-")
+    return name, version.partition("-py")[0]
+
+
+def _described(entry: str) -> Distribution:
+    name, version = _split(entry)
+    name = _normalised(name)
+    purl = f"pkg:pypi/{quote(name)}@{quote(version, safe='')}" if version else f"pkg:pypi/{quote(name)}"
+    return Distribution(name, version, purl)
+
+
+def _holds(metadata: str, path: str) -> bool:
+    """Whether a distribution's metadata folder lists a package or module of that path."""
+    if "/" not in path and path in _listing(os.path.join(metadata, "top_level.txt")).split():
+        return True
+    record = "\n" + _listing(os.path.join(metadata, "RECORD"))
+    return any(f"\n{path}{ending}" in record for ending in ("/", ".py,", ".cpython", ".abi3", ".so,"))
+
+
+def _listing(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(_MAX_LISTING)
+    except OSError:
+        return ""

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How this process ends: its exit status and its unhandled exception, learnt without changing either."""
+
+from __future__ import annotations
+
+import atexit
+import builtins
+import dis
+import functools
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, NoReturn
+
+from otelprov.capture.guard import guard
+from otelprov.capture.scrub import scrub_text
+
+_MAX_STACK = 16_384
+_RETURNS = frozenset(dis.opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST") if name in dis.opmap)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """`code` is the exit status, None where it is not known; `error` the unhandled exception."""
+
+    code: int | None = 0
+    error: BaseException | None = None
+
+    def describe(self) -> tuple[str, str, str]:
+        """Type, message and stack of the error, scrubbed; never runs more of the program's code than printing did."""
+        if self.error is None:
+            return "", "", ""
+        kind = type(self.error)
+        name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+        try:
+            stack = "".join(traceback.format_exception(self.error, limit=50))[-_MAX_STACK:]
+            message = str(self.error)
+        except Exception:  # noqa: BLE001 - the exception's own __str__ raises
+            return name, "", ""
+        return name, scrub_text(message), scrub_text(stack)
+
+
+_last_exit: tuple[object, FrameType | None] | None = None
+_finish: Callable[[End], None] | None = None
+
+
+def watch(finish: Callable[[End], None]) -> None:
+    """Call `finish` once when this process ends, unless it is killed; also in its forked children."""
+    global _finish
+    already = _finish is not None
+    _finish = finish
+    if already:
+        return
+    atexit.register(_at_exit)
+    os._exit = _wrapped_quick_exit(os._exit)
+    sys.exit = _wrapped_exit(sys.exit)
+    for name in ("exit", "quit"):
+        quitter = getattr(builtins, name, None)
+        if quitter is not None:
+            _wrap_quitter(type(quitter))
+            break
+
+
+def _at_exit() -> None:
+    with guard("noting the end of the process"):
+        if _finish is not None:
+            _finish(_end())
+
+
+def _end() -> End:
+    # Set by the interpreter when it prints an unhandled exception, before it calls sys.excepthook.
+    error = getattr(sys, "last_value", None)
+    if isinstance(error, BaseException) and not hasattr(sys, "ps1"):
+        return End(None if isinstance(error, KeyboardInterrupt) else 1, error)
+    if _last_exit is None:
+        return End(0)
+    argument, frame = _last_exit
+    if frame is not None and _has_returned(frame):
+        # Somebody caught that SystemExit, and the program went on to its end.
+        return End(0)
+    return End(exit_status(argument))
+
+
+def exit_status(argument: object) -> int:
+    """The status that the interpreter makes of the argument of `sys.exit`."""
+    if argument is None:
+        return 0
+    if isinstance(argument, int):
+        return int(argument) & 0xFF
+    return 1
+
+
+def _has_returned(frame: FrameType) -> bool:
+    code = frame.f_code.co_code
+    return 0 <= frame.f_lasti < len(code) and code[frame.f_lasti] in _RETURNS
+
+
+def _note_exit(argument: object) -> None:
+    global _last_exit
+    if threading.current_thread() is not threading.main_thread():
+        # Ends that thread only.
+        return
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_back is not None:
+        frame = frame.f_back
+    # The argument itself may be any object; only what the status depends on is kept.
+    kept = argument if argument is None or type(argument) in (int, bool) else "not a number"
+    _last_exit = (kept, frame)
+
+
+def _wrapped_exit(original: Callable[..., NoReturn]) -> Callable[..., NoReturn]:
+    @functools.wraps(original)
+    def exit(*arguments: Any) -> NoReturn:  # noqa: A001
+        with guard("sys.exit"):
+            _note_exit(arguments[0] if arguments else None)
+        original(*arguments)
+
+    return exit
+
+
+def _wrap_quitter(quitter: type) -> None:
+    original = quitter.__call__
+
+    @functools.wraps(original)
+    def call(self: Any, code: object = None) -> Any:
+        with guard("exit()"):
+            _note_exit(code)
+        return original(self, code)
+
+    quitter.__call__ = call  # type: ignore[assignment]
+
+
+def _wrapped_quick_exit(original: Callable[[int], NoReturn]) -> Callable[[int], NoReturn]:
+    @functools.wraps(original)
+    def _exit(status: int) -> NoReturn:
+        with guard("os._exit"):
+            if _finish is not None:
+                _finish(End(exit_status(status)))
+        original(status)
+
+    return _exit

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which reads an object in memory comes from: weak references with finalisers, never a bare id()."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from otelprov.model.entity import Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One recorded read: what was read and the span that shows it (ids as integers)."""
+
+    entity: Entity
+    trace_id: int
+    span_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Where an object comes from. `complete` says that nothing else went into it."""
+
+    reads: frozenset[Read] = field(default_factory=frozenset)
+    complete: bool = True
+
+    def __or__(self, other: Origins | None) -> Origins:
+        if other is None:
+            return Origins(self.reads, complete=False)
+        if other.reads <= self.reads and self.complete == other.complete:
+            return self
+        return Origins(self.reads | other.reads, self.complete and other.complete)
+
+
+class _Holder:
+    __slots__ = ("origins", "reference")
+
+    def __init__(self, reference: weakref.ref[Any], origins: Origins) -> None:
+        self.reference = reference
+        self.origins = origins
+
+
+_holders: dict[int, _Holder] = {}
+
+
+def remember(obj: Any, origins: Origins) -> bool:
+    """Note where an object comes from, for as long as it lives; False where it can't be referred to weakly."""
+    key = id(obj)
+
+    def forget(reference: weakref.ref[Any], key: int = key) -> None:
+        # Another object may live at this address by now: only the entry of this very reference goes.
+        holder = _holders.get(key)
+        if holder is not None and holder.reference is reference:
+            del _holders[key]
+
+    try:
+        reference = weakref.ref(obj, forget)
+    except TypeError:
+        return False
+    _holders[key] = _Holder(reference, origins)
+    return True
+
+
+def origins_of(obj: Any) -> Origins | None:
+    """What an object comes from; None where nothing is known of it."""
+    holder = _holders.get(id(obj))
+    if holder is None or holder.reference() is not obj:
+        return None
+    return holder.origins
+
+
+def merged_origins(objects: Iterable[Any]) -> Origins | None:
+    """Where something made of several objects comes from; None where nothing is known of any of them."""
+    known = [origins_of(obj) for obj in objects]
+    found = [origins for origins in known if origins is not None]
+    if not found:
+        return None
+    reads = frozenset[Read]().union(*(origins.reads for origins in found))
+    return Origins(reads, len(found) == len(known) and all(origins.complete for origins in found))
+
+
+def count() -> int:
+    """How many living objects are being followed."""
+    return len(_holders)

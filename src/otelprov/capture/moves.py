@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Copies, renames and deletions of files, each seen from before the call to after it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Generator
+from typing import Any
+
+from otelprov.capture import files
+from otelprov.capture.fingerprint import file_version
+from otelprov.capture.handles import descriptor_path
+from otelprov.capture.identity import Origins
+from otelprov.capture.io import record_io
+from otelprov.capture.naming import absolute_path, is_temporary, resolved_file_entity
+from otelprov.model.entity import Entity
+from otelprov.semconv import PROVENANCE_OPERATION_DELETE, PROVENANCE_OPERATION_READ, PROVENANCE_OPERATION_WRITE
+
+_PASSING_SUFFIXES = (".tmp", ".temp", ".part", ".partial", ".new", ".incomplete", ".download", ".crdownload", "~")
+_PASSING_PREFIXES = ("tmp", ".", "~", "_tmp")
+
+
+def named_in(path: Any, folder: Any = None) -> str | None:
+    """Absolute path of a name, links in its folder resolved but not the name itself; `folder` is a `dir_fd`."""
+    try:
+        plain = os.fspath(path)
+    except TypeError:
+        return None
+    plain = os.fsdecode(plain) if isinstance(plain, bytes) else plain
+    if folder is not None and not os.path.isabs(plain):
+        base = descriptor_path(folder) if isinstance(folder, int) else None
+        if base is None:
+            return None
+        plain = os.path.join(base, plain)
+    # A rename or a removal is of the link, never of what it points to.
+    parent, name = os.path.split(os.path.abspath(plain))
+    return os.path.join(os.path.realpath(parent), name)
+
+
+def regular(path: str | None) -> Entity | None:
+    """The entity of an existing regular file of the program's data; None for folders, links and noise."""
+    entity = None if path is None else resolved_file_entity(path)
+    if entity is None:
+        return None
+    try:
+        return entity if stat.S_ISREG(os.lstat(entity.name).st_mode) else None
+    except OSError:
+        return None
+
+
+def copying(source: Any, target: Any, started: int) -> Generator[None, Any, None]:
+    """One read and one write that comes from nothing else."""
+    files.sweep()
+    yield
+    origin, made = (regular(absolute_path(path)) for path in (source, target))
+    read = files.record_read(origin, started) if origin is not None else None
+    if made is not None:
+        _write(made, started, Origins(frozenset({read})) if read is not None else None)
+
+
+def renaming(source: str | None, target: str | None, started: int) -> Generator[None, Any, None]:
+    """A read of the source, a write of the target that comes from it, and a deletion of the source.
+
+    Where the source is only the name under which the target was being written, the target keeps its sources.
+    """
+    files.sweep()
+    origin = regular(source)
+    if origin is None or source is None or target is None:
+        return
+    files.settle(source)
+    version = file_version(source)[0]
+    yield
+    if files.moved(source, target):
+        return
+    made = regular(target)
+    here = files.written_here(source)
+    if here is not None and here[0] == version and _is_passing(source, target):
+        sources: Origins | None = here[1]
+    else:
+        read = record_io(PROVENANCE_OPERATION_READ, origin.at(version), scope=files.SCOPE, start=started)
+        sources = Origins(frozenset({read})) if read is not None else None
+    if made is not None:
+        _write(made, started, sources)
+    _deleted(origin, started)
+
+
+def removing(path: str | None, started: int) -> Generator[None, Any, None]:
+    """A deletion of a file."""
+    files.sweep()
+    entity = regular(path)
+    if entity is None:
+        return
+    files.settle(entity.name)
+    yield
+    _deleted(entity, started)
+
+
+def removing_tree(path: Any, started: int) -> Generator[None, Any, None]:
+    """One deletion of a whole folder."""
+    files.sweep()
+    folder = absolute_path(path)
+    entity = resolved_file_entity(folder) if folder is not None else None
+    yield
+    if entity is not None:
+        _deleted(entity, started)
+
+
+def _write(entity: Entity, started: int, sources: Origins | None) -> None:
+    write = files.begin_write(entity, PROVENANCE_OPERATION_WRITE, started)
+    version, size = file_version(entity.name)
+    if write is not None and version:
+        files.record_write(write, version, size, sources)
+
+
+def _deleted(entity: Entity, started: int) -> None:
+    if not entity.temporary:
+        record_io(PROVENANCE_OPERATION_DELETE, entity, scope=files.SCOPE, start=started)
+
+
+def _is_passing(source: str, target: str) -> bool:
+    if is_temporary(source):
+        return True
+    folder, name = os.path.split(source)
+    return folder == os.path.dirname(target) and (
+        name.lower().endswith(_PASSING_SUFFIXES)
+        or name.lower().startswith(_PASSING_PREFIXES)
+        or os.path.basename(target) in name
+    )

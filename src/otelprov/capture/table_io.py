@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Capture functions for readers and writers of tables, made from where their signature says what is read or written."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from typing import Any, Protocol
+
+from otelprov.capture.fingerprint import file_version
+from otelprov.capture.frames import add, extent, known
+from otelprov.capture.identity import Origins, origins_of, remember
+from otelprov.capture.io import record_io
+from otelprov.capture.naming import location_entity
+from otelprov.model.entity import Entity
+from otelprov.semconv import PROVENANCE_OPERATION_APPEND, PROVENANCE_OPERATION_READ, PROVENANCE_OPERATION_WRITE
+
+
+class Call(Protocol):
+    """What these functions need of a call; see `otelprov.instrumentation.Call`."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    scope: str
+    started: int
+
+    def argument(self, name: str, position: int, default: Any = None) -> Any:
+        """An argument given by keyword or by position."""
+
+
+Capture = Callable[[Any], Generator[None, Any, None]]
+
+
+def reads(name: str, position: int = 0, *, format: str = "", into_self: bool = False) -> Capture:  # noqa: A002
+    """Capture of a function that reads the location or the open file given as one argument and returns what it read.
+
+    `format` is what the reader says that it reads, whatever the file's ending. With `into_self` the object is a
+    reader that will return it later: what follows from it is then up to the follow functions.
+    """
+
+    def capture(call: Call) -> Generator[None, Any, None]:
+        source = call.argument(name, position)
+        entity = location_entity(source)
+        found = None if entity is not None else _origins_of_handle(source)
+        result = yield
+        if entity is not None:
+            found = _record_read(entity, call, format, result)
+        if found is not None:
+            add(call.args[0] if into_self else result, found)
+
+    return capture
+
+
+def _record_read(entity: Entity, call: Call, format_: str, result: Any) -> Origins | None:
+    end = time.time_ns()
+    size = -1
+    version = ""
+    if entity.type == "file":
+        if not os.path.exists(entity.name):
+            # A string that was the content itself.
+            return None
+        version, size = file_version(entity.name)
+    rows, columns = extent(result)
+    read = record_io(
+        PROVENANCE_OPERATION_READ,
+        replace(entity, version=version, format=format_ or entity.format),
+        scope=call.scope,
+        start=call.started,
+        end=end,
+        size=size,
+        rows=rows,
+        columns=columns,
+    )
+    return None if read is None else Origins(frozenset((read,)))
+
+
+def writes(name: str, position: int = 1, *, format: str = "", table: int = 0) -> Capture:  # noqa: A002
+    """Capture of a function that writes a table to the location or the open file given as one argument.
+
+    `table` is the position of the table among the arguments. Without a location nothing is recorded: what went into
+    an open file is noted, for when it is closed.
+    """
+
+    def capture(call: Call) -> Generator[None, Any, None]:
+        target = call.argument(name, position)
+        if target is None:
+            return
+        written = call.args[table]
+        sources, (rows, columns) = known(written), extent(written)
+        yield
+        entity = location_entity(target)
+        if entity is None:
+            note_written(target, sources)
+            return
+        end = time.time_ns()
+        version, size = file_version(entity.name) if entity.type == "file" else ("", -1)
+        mode = call.kwargs.get("mode")
+        record_io(
+            PROVENANCE_OPERATION_APPEND if isinstance(mode, str) and mode[:1] == "a" else PROVENANCE_OPERATION_WRITE,
+            replace(entity, version=version, format=format or entity.format),
+            scope=call.scope,
+            start=call.started,
+            end=end,
+            size=size,
+            rows=rows,
+            columns=columns,
+            sources=sources,
+        )
+
+    return capture
+
+
+def note_written(handle: Any, sources: Origins | None) -> None:
+    """Note what went into an open file, a buffer or a writer, beside what went into it before."""
+    incoming = Origins(complete=False) if sources is None else sources
+    for target in _handles(handle):
+        before = origins_of(target)
+        remember(target, incoming if before is None else before | incoming)
+
+
+def _origins_of_handle(handle: Any) -> Origins | None:
+    return next((found for target in _handles(handle) if (found := origins_of(target)) is not None), None)
+
+
+def _handles(handle: Any) -> tuple[Any, ...]:
+    # `tempfile` wraps the file that was opened.
+    return (handle, handle.file) if type(handle).__module__ == "tempfile" and hasattr(handle, "file") else (handle,)

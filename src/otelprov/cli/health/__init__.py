@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `otelprov doctor` looks at, one module per area."""

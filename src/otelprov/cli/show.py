@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`otelprov show`: one run with its code, packages, inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from otelprov.cli.output import json_option, status_word, styled, write_json, write_lines
+from otelprov.cli.stored import up_to_date_store
+from otelprov.export.text import counted, duration, moment, printable, short_version, size
+from otelprov.semconv import names
+
+if TYPE_CHECKING:
+    from otelprov.store.contract import EntityUse, RunDetail
+
+_LABEL = 12
+
+
+@click.command(options_metavar="[--json]")
+@click.argument("run_id", metavar="RUN")
+@click.option("--packages", is_flag=True, help="List the installed packages too.")
+@json_option
+def show(run_id: str, packages: bool, as_json: bool) -> None:
+    """Show one run: code, packages, inputs, outputs.
+
+    \b
+    Example:
+      otelprov show last
+      otelprov show 7c1e --packages
+
+    RUN is the beginning of a run's id, the name of a run (its newest run), or 'last'.
+    """
+    with up_to_date_store() as store:
+        detail = store.run(run_id)
+    if as_json:
+        shape = asdict(detail)
+        # The summary's fields stand at the top, as in `otelprov runs --json`.
+        write_json({"run": {**shape.pop("summary"), **shape}})
+    else:
+        write_lines(_lines(detail, packages))
+
+
+def _lines(detail: RunDetail, packages: bool) -> Iterator[str]:
+    run = detail.summary
+    took = f"  {duration(run.ended - run.started)}" if run.ended > run.started > 0 else ""
+    yield f"{styled(printable(run.name), 'name')}  run {run.run_id}"
+    yield _field("status", f"{status_word(run.status)}{_how_it_ended(detail)}")
+    yield _field("started", f"{moment(run.started, seconds=True)}{took}")
+    yield from _fields(
+        ("command", run.command),
+        ("directory", run.working_directory),
+        ("by", " on ".join(word for word in (run.user, run.host) if word)),
+        ("trigger", detail.trigger),
+        ("parameters", "  ".join(f"{key}={value}" for key, value in run.params.items())),
+        ("code", _code(detail)),
+        ("runtime", _runtime(detail)),
+        ("packages", counted(len(detail.packages), "package") if detail.packages else ""),
+        ("parent run", detail.parent_run_id),
+        ("trace", run.trace_id),
+    )
+    if packages:
+        yield from (f"{'':{_LABEL}}{printable(package)}" for package in detail.packages)
+    yield from _entities("inputs", detail.inputs)
+    yield from _entities("outputs", detail.outputs)
+    if detail.steps:
+        yield _field("steps", counted(len(detail.steps), "step"))
+    if detail.statements:
+        unread = f", {detail.unparsed_statements:,} not understood" if detail.unparsed_statements else ""
+        yield _field("SQL", counted(detail.statements, "statement") + unread)
+    yield from _fields(("coverage", _coverage(detail)))
+    if detail.error_message:
+        yield _field("error", styled(printable(f"{run.error_type}: {detail.error_message}"), "bad"))
+    for reason, count in detail.losses.items():
+        yield styled(f"lost: {count:,} ({printable(reason)})", "bad")
+    if not run.complete:
+        for missing in run.missing or ["not all of what it recorded has arrived"]:
+            yield styled(f"incomplete: {printable(missing)}", "bad")
+
+
+def _field(label: str, value: str) -> str:
+    return f"{label:{_LABEL}}{value}"
+
+
+def _fields(*fields: tuple[str, str]) -> Iterator[str]:
+    yield from (_field(label, printable(value)) for label, value in fields if value)
+
+
+def _how_it_ended(detail: RunDetail) -> str:
+    run = detail.summary
+    if run.signal:
+        return f"  by {printable(run.signal)}"
+    return f"  exit status {run.exit_code}" if run.exit_code else ""
+
+
+def _code(detail: RunDetail) -> str:
+    revision = str(detail.vcs.get(names.VCS_REF_HEAD_REVISION, ""))
+    dirty = "+dirty" if detail.vcs.get(names.PROVENANCE_VCS_DIRTY) else ""
+    commit = revision[:12] + dirty if revision else ""
+    words = (detail.summary.code_file, short_version(detail.code_digest), commit)
+    return "  ".join(word for word in words if word)
+
+
+def _runtime(detail: RunDetail) -> str:
+    name = str(detail.environment.get(names.PROCESS_RUNTIME_NAME, ""))
+    return f"{name} {detail.environment.get(names.PROCESS_RUNTIME_VERSION, '')}".strip()
+
+
+def _coverage(detail: RunDetail) -> str:
+    opens = detail.coverage.get(names.PROVENANCE_COVERAGE_OPENS)
+    if opens is None:
+        return ""
+    recorded = detail.coverage.get(names.PROVENANCE_COVERAGE_RECORDED, 0)
+    ignored = detail.coverage.get(names.PROVENANCE_COVERAGE_IGNORED, 0)
+    return f"{counted(opens, 'open')} seen, {recorded:,} recorded, {ignored:,} left out as noise"
+
+
+def _entities(label: str, uses: list[EntityUse]) -> Iterator[str]:
+    if not uses:
+        return
+    yield f"{label} ({len(uses):,})"
+    for use in uses:
+        where = use.name if use.namespace == "file" else f"{use.namespace} {use.name}"
+        words = [printable(where), short_version(use.version), use.operation]
+        words.append(counted(use.rows, "row") if use.rows >= 0 else size(use.size) if use.size >= 0 else "")
+        words.append(styled(printable(use.code), "faint"))
+        yield "  " + "  ".join(word for word in words if word)

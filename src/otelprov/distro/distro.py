@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The distro: defaults that the user's own settings always win over."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from opentelemetry.instrumentation.distro import BaseDistro
+
+from otelprov.capture.guard import failed
+
+logger = logging.getLogger("otelprov")
+
+
+class OtelprovDistro(BaseDistro):  # type: ignore[misc]
+    """Chosen by OTEL_PYTHON_DISTRO=otelprov, by `otelprov run`, or by being the only one."""
+
+    def _configure(self, **kwargs: Any) -> None:
+        # Without these, an SDK with nothing set would try a Collector on localhost at the end of every program.
+        os.environ.setdefault("OTEL_METRICS_EXPORTER", "none")
+        os.environ.setdefault("OTEL_LOGS_EXPORTER", "none")
+
+    def load_instrumentor(self, entry_point: Any, **kwargs: Any) -> None:
+        """Load one instrumentor; one that is broken does not take the others down with it."""
+        try:
+            super().load_instrumentor(entry_point, **kwargs)
+        except ImportError:
+            # Reported by the caller, which goes on.
+            raise
+        except Exception as error:  # noqa: BLE001
+            logger.warning("the instrumentor %s failed and was left out: %s", entry_point.name, error)
+            failed(f"instrumentor {entry_point.name}", error)

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our place in the application's tracer provider: journal the spans of others, pass ours to its exporters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+from otelprov import __version__
+from otelprov.capture.guard import guard
+from otelprov.capture.recorder import Recorder, current
+from otelprov.journal.encode import EndedSpan
+from otelprov.semconv import PROVENANCE_RUN_ID, SCHEMA_URL
+
+_OWN_SCOPE = "otelprov"
+_attached: TracerProvider | None = None
+
+
+class SpanJournal(SpanProcessor):  # type: ignore[misc]
+    """Stamps the run on spans of others as they start, and puts them into the journal as they end."""
+
+    def on_start(self, span: Span, parent_context: otel_context.Context | None = None) -> None:
+        """Stamp the run id; a root of another trace gets a link to the run."""
+        with guard("span start"):
+            recorder = current()
+            if recorder is None:
+                return
+            span.set_attribute(PROVENANCE_RUN_ID, recorder.run.run_id)
+            if span.get_span_context().trace_id != recorder.run.trace_id and (span.parent is None or span.parent.is_remote):
+                span.add_link(_context(recorder.run.trace_id, recorder.run.span_id, int(recorder.run.sampled)))
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Put the span into the journal before this returns."""
+        with guard("span end"):
+            recorder = current()
+            if recorder is not None:
+                recorder.put(ended_span(span))
+
+    def shutdown(self) -> None:
+        """Nothing is held back, so there is nothing to do."""
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Nothing is held back."""
+        return True
+
+
+def ended_span(span: ReadableSpan) -> EndedSpan:
+    """An SDK span as the journal takes it."""
+    context = span.get_span_context()
+    scope = span.instrumentation_scope
+    return EndedSpan(
+        name=span.name,
+        trace_id=context.trace_id,
+        span_id=context.span_id,
+        parent_id=span.parent.span_id if span.parent is not None else 0,
+        start=span.start_time or 0,
+        end=span.end_time or span.start_time or 0,
+        attributes=span.attributes or {},
+        # A foreign scope that begins like ours must not pass for ours.
+        scope=scope.name if scope is not None and not scope.name.startswith(_OWN_SCOPE) else "foreign",
+        events=[(event.name, event.timestamp, event.attributes or {}) for event in span.events],
+        links=[(link.context.trace_id, link.context.span_id) for link in span.links],
+        kind=span.kind.value + 1,
+        status=span.status.status_code.value,
+        status_message=span.status.description or "",
+        flags=int(context.trace_flags) & 0xFF,
+        dropped=(span.dropped_attributes, span.dropped_events, span.dropped_links),
+    )
+
+
+def readable_span(span: EndedSpan, resource: Resource) -> ReadableSpan:
+    """One of our ended spans as SDK exporters take it."""
+    return ReadableSpan(
+        name=span.name,
+        context=_context(span.trace_id, span.span_id, span.flags),
+        parent=_context(span.trace_id, span.parent_id, span.flags) if span.parent_id else None,
+        resource=resource,
+        attributes=dict(span.attributes),
+        events=[Event(name, dict(attributes), time) for name, time, attributes in span.events],
+        links=[Link(_context(trace_id, span_id, 1)) for trace_id, span_id in span.links],
+        kind=SpanKind(span.kind - 1),
+        status=Status(StatusCode(span.status), span.status_message or None),
+        start_time=span.start,
+        end_time=span.end,
+        instrumentation_scope=InstrumentationScope(span.scope, __version__, SCHEMA_URL),
+    )
+
+
+def _context(trace_id: int, span_id: int, flags: int) -> SpanContext:
+    return SpanContext(trace_id, span_id, is_remote=False, trace_flags=TraceFlags(flags))
+
+
+def attach_to_provider(*, guest: bool) -> None:
+    """Add our processor to the application's provider, now or when the application sets one; at most once each."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        _attach(provider, guest)
+    else:
+        _watch_for_provider()
+
+
+def _attach(provider: TracerProvider, guest: bool) -> None:
+    global _attached
+    recorder = current()
+    if recorder is None or _attached is provider:
+        return
+    _attached = provider
+    # The provider's own processors before ours is added: they are the application's way out.
+    if guest:
+        recorder.forward = _forwarder(provider)
+    provider.add_span_processor(SpanJournal())
+
+
+def _forwarder(provider: TracerProvider) -> Callable[[EndedSpan], None]:
+    def forward(span: EndedSpan) -> None:
+        readable = readable_span(span, provider.resource)
+        processors: Any = getattr(provider, "_active_span_processor", None)
+        for processor in getattr(processors, "_span_processors", ()):
+            if not isinstance(processor, SpanJournal):
+                with guard("an exporter of the application's"):
+                    processor.on_end(readable)
+
+    return forward
+
+
+def _watch_for_provider() -> None:
+    original = trace.set_tracer_provider
+
+    def set_tracer_provider(tracer_provider: trace.TracerProvider) -> None:
+        original(tracer_provider)
+        with guard("taking our place in the application's provider"):
+            found = trace.get_tracer_provider()
+            if isinstance(found, TracerProvider):
+                # The application set it up itself, exporters included.
+                _attach(found, guest=True)
+
+    trace.set_tracer_provider = set_tracer_provider
+
+
+def detach(recorder: Recorder) -> None:
+    """Stop passing our spans on; the processor stays, as providers give none back."""
+    recorder.forward = None

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts the shipper in the observed process, where the settings ask for it."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from otelprov import config
+from otelprov.capture import background
+from otelprov.capture.recorder import current
+from otelprov.errors import UsageError
+from otelprov.journal.endpoint import from_environment
+from otelprov.journal.ship import Shipper, ShipReport
+
+logger = logging.getLogger("otelprov")
+_EVERY_SECONDS = 1.0
+
+
+def start_shipping(*, exporter: bool) -> None:
+    """Ship in the background: `auto` where we are the exporter and an endpoint is set, `always`, or `never`."""
+    mode = config.SHIP.text().lower()
+    if mode == "never" or (mode != "always" and not exporter):
+        return
+    try:
+        endpoint = from_environment()
+    except UsageError as error:
+        logger.warning("otelprov ships nothing, the journal keeps all: %s", error)
+        return
+    if endpoint is None:
+        return
+    shipper: list[Shipper] = []
+
+    def get() -> Shipper:
+        # Made in the background thread: gRPC and protobuf cost start-up time.
+        if not shipper:
+            from otelprov.journal.senders import sender_for
+
+            shipper.append(Shipper(config.journal_folder(), sender_for(endpoint)))
+        return shipper[0]
+
+    def tick() -> None:
+        recorder = current()
+        if recorder is not None:
+            get().tick(recorder.journal.path)
+
+    def last(deadline: float) -> None:
+        recorder = current()
+        if recorder is not None and recorder.journal.path and time.monotonic() < deadline:
+            get().ship_file(recorder.journal.path, ShipReport(), deadline)
+
+    background.every("ship", _EVERY_SECONDS, tick)
+    background.at_stop("ship", last)

@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The base class of instrumentors: an instrumentor is a class with a table of patches, and nothing else.
+
+The base class owns the waiting for the library, the version check, wrapping and exact unwrapping, the guard that keeps
+our errors away from the program, and the rule that one user action is one edge.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import inspect
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Collection, Generator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, ClassVar
+
+import wrapt
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+
+from otelprov.capture import inside
+from otelprov.capture.guard import failed, guard
+from otelprov.capture.recorder import current
+
+logger = logging.getLogger("otelprov")
+
+# A capture function is a generator that runs up to its one `yield` before the call, and is sent the result after it.
+# Where the call raises, the generator is closed instead, with the exception in `call.error`.
+Capture = Callable[["Call"], Generator[None, Any, None]]
+# A follow function runs after a call, with its arguments and its result. It only looks at objects: no input or output.
+Follow = Callable[[tuple[Any, ...], dict[str, Any], Any], None]
+
+_MISSING = object()
+
+
+class Call:
+    """One call of a patched function, as the capture function sees it.
+
+    What a capture function puts into `args`, `kwargs` and, once it was sent the result, `result` takes the place of the
+    program's: for proxies that only watch.
+    """
+
+    __slots__ = ("args", "error", "function", "kwargs", "result", "scope", "started")
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], scope: str) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.scope = scope
+        self.error: BaseException | None = None
+        self.result: Any = None
+        self.started = time.time_ns()
+
+    @property
+    def instance(self) -> Any:
+        """The object (or class) whose method was called."""
+        return self.args[0]
+
+    def argument(self, name: str, position: int, default: Any = None) -> Any:
+        """An argument given by keyword or by position; the position of a method's arguments counts its `self`."""
+        if name in self.kwargs:
+            return self.kwargs[name]
+        if position < len(self.args):
+            return self.args[position]
+        return default
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One row of an instrumentor's table.
+
+    `module` is the module after whose import the patch is made, `target` the name in it (`read_csv`,
+    `DataFrame.to_csv`; `DataFrame.*` for all public methods that the class itself defines and no earlier row patches).
+    With `nested` the capture also runs inside other captured calls: for following objects.
+    With `transparent` what the call does inside is still captured: for callers of user code.
+    A row with `follow` in place of `capture` is both, and costs a tenth: for what is called in tight loops.
+    `leave` names methods of a `*` that must not be wrapped.
+    A target that the installed version does not have is left out.
+    """
+
+    module: str
+    target: str
+    capture: Capture | None = None
+    nested: bool = False
+    transparent: bool = False
+    follow: Follow | None = None
+    leave: Callable[[Callable[..., Any]], bool] | None = None
+
+
+@dataclass(slots=True)
+class _Applied:
+    owner: Any
+    name: str
+    original: Any
+    wrapper: Any
+    inherited: bool
+    capture: Capture
+
+
+class _Builtin(functools.partial):  # type: ignore[type-arg]
+    """Stands in for a builtin function, which unlike a Python function is no method of the class that holds it."""
+
+    def __new__(cls, original: Callable[..., Any], wrapper: Callable[..., Any]) -> _Builtin:
+        made = super().__new__(cls, wrapper)
+        functools.update_wrapper(made, original)
+        return made
+
+    def __get__(self, instance: Any, owner: Any = None) -> _Builtin:
+        return self
+
+    def __reduce__(self) -> str:  # type: ignore[override]
+        # Pickled by name, as the original is.
+        return str(self.__name__)
+
+
+class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
+    """Base of all instrumentors of ours.
+
+    `library` is the import name, `distribution` the installed name whose version is checked against `versions`
+    (a version specifier; both empty for the standard library).
+    """
+
+    library: ClassVar[str] = ""
+    distribution: ClassVar[str] = ""
+    versions: ClassVar[str] = ""
+    patches: ClassVar[tuple[Patch, ...]] = ()
+
+    # Why the instrumentor does nothing, by library; read by coverage and doctor.
+    left_alone: ClassVar[dict[str, str]] = {}
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Nothing: the version is checked when the library is imported, so that it is never imported by us."""
+        return ()
+
+    def scope(self) -> str:
+        """Name of the instrumentation scope of what this instrumentor records."""
+        return f"otelprov.{self.library}"
+
+    def _instrument(self, **kwargs: Any) -> None:
+        self._active = True
+        self._applied: list[_Applied] = getattr(self, "_applied", [])
+        self.start()
+        for module in dict.fromkeys(patch.module for patch in self.patches):
+            wrapt.register_post_import_hook(self._imported, module)
+
+    def _uninstrument(self, **kwargs: Any) -> None:
+        self._active = False
+        for applied in reversed(self._applied):
+            _restore(applied)
+        self._applied.clear()
+        self.stop()
+
+    def start(self) -> None:
+        """For what is no patch, such as hooks of the interpreter; called when instrumented."""
+
+    def stop(self) -> None:
+        """Undo `start`."""
+
+    def _imported(self, module: Any) -> None:
+        with guard(f"instrumenting {module.__name__}"):
+            if self._active and self._supported():
+                for patch in self.patches:
+                    if patch.module == module.__name__:
+                        self._apply(module, patch)
+
+    def _supported(self) -> bool:
+        if not self.distribution:
+            return True
+        from packaging.specifiers import SpecifierSet
+
+        try:
+            installed = importlib.metadata.version(self.distribution)
+        except importlib.metadata.PackageNotFoundError:
+            # Vendored or put on the path by hand: nothing says that it is another library.
+            return True
+        if SpecifierSet(self.versions).contains(installed, prereleases=True):
+            return True
+        if self.library not in self.left_alone:
+            self.left_alone[self.library] = f"{self.distribution} {installed} is not {self.versions}"
+            logger.warning(
+                "otelprov leaves %s alone: version %s is installed, %s is supported",
+                self.distribution,
+                installed,
+                self.versions,
+            )
+        return False
+
+    def _apply(self, module: Any, patch: Patch) -> None:
+        owner: Any = module
+        *path, name = patch.target.split(".")
+        for part in path:
+            owner = getattr(owner, part, None)
+            if owner is None:
+                return
+        if name != "*":
+            self._wrap(owner, name, patch)
+            return
+        for public in [key for key in vars(owner) if key[0] != "_"]:
+            function = _function(vars(owner)[public])
+            if inspect.isfunction(function) and not (patch.leave and patch.leave(function)):
+                self._wrap(owner, public, patch)
+
+    def _wrap(self, owner: Any, name: str, patch: Patch) -> None:
+        if any(applied.owner is owner and applied.name == name for applied in self._applied):
+            return
+        raw = vars(owner).get(name, _MISSING)
+        inherited = raw is _MISSING
+        if inherited:
+            raw = getattr(owner, name, None)
+            if raw is None:
+                return
+        function = _function(raw)
+        make = self._wrapper if patch.follow is None else self._follower
+        wrapper: Any = _hidden(make(function, patch), function)
+        if isinstance(raw, (classmethod, staticmethod)):
+            wrapper = type(raw)(wrapper)
+        elif isinstance(raw, property):
+            wrapper = property(wrapper, raw.fset, raw.fdel, raw.__doc__)
+        setattr(owner, name, wrapper)
+        self._applied.append(_Applied(owner, name, raw, wrapper, inherited))
+        self._wrap_definition(owner, raw, wrapper)
+
+    def _wrap_definition(self, owner: Any, raw: Any, wrapper: Any) -> None:
+        # A function is pickled by the name of the module that defines it, so it must be the same there.
+        if not inspect.ismodule(owner) or not inspect.isfunction(raw):
+            return
+        for module in {raw.__module__, raw.__globals__["__name__"]}:
+            home = sys.modules.get(module)
+            if home is not None and home is not owner and vars(home).get(raw.__name__) is raw:
+                setattr(home, raw.__name__, wrapper)
+                self._applied.append(_Applied(home, raw.__name__, raw, wrapper, inherited=False))
+
+    def _follower(self, function: Callable[..., Any], patch: Patch) -> Callable[..., Any]:
+        where = f"{patch.module}.{patch.target}"
+        assert patch.follow is not None
+        follow = patch.follow
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            result = function(*args, **kwargs)
+            if self._active and current() is not None:
+                try:
+                    follow(args, kwargs, result)
+                except Exception as error:  # noqa: BLE001
+                    failed(where, error)
+            return result
+
+        return wrapper
+
+    def _wrapper(self, function: Callable[..., Any], patch: Patch) -> Callable[..., Any]:
+        nested, transparent, scope = patch.nested, patch.transparent, self.scope()
+        where = f"{patch.module}.{patch.target}"
+        assert patch.capture is not None
+        capture = patch.capture
+
+        def observe(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Observed | None:
+            if not self._active or (inside.is_inside() and not nested) or current() is None:
+                return None
+            call = Call(function, args, kwargs, scope)
+            observer = _begin(where, capture, call)
+            if observer is None:
+                return None
+            return _Observed(where, call, observer, quiet=not (transparent or inside.is_inside()))
+
+        # Plain functions, no proxy objects: they pickle by name and are what type checks expect.
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            observed = observe(args, kwargs)
+            if observed is None:
+                return function(*args, **kwargs)
+            with observed as call:
+                call.result = function(*call.args, **call.kwargs)
+            return call.result
+
+        @functools.wraps(function)
+        async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
+            observed = observe(args, kwargs)
+            if observed is None:
+                return await function(*args, **kwargs)
+            with observed as call:
+                call.result = await function(*call.args, **call.kwargs)
+            return call.result
+
+        return async_wrapper if inspect.iscoroutinefunction(function) else wrapper
+
+
+class _Observed:
+    """The span of time in which the program's own function runs: its outcome goes to the capture function."""
+
+    __slots__ = ("_call", "_observer", "_quiet", "_where")
+
+    def __init__(self, where: str, call: Call, observer: Generator[None, Any, None], *, quiet: bool) -> None:
+        self._where = where
+        self._call = call
+        self._observer = observer
+        self._quiet = inside.quietly() if quiet else None
+
+    def __enter__(self) -> Call:
+        if self._quiet is not None:
+            self._quiet.__enter__()
+        return self._call
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._quiet is not None:
+            self._quiet.__exit__(kind, error, trace)
+        if error is None:
+            _finish(self._where, self._observer, self._call.result)
+        else:
+            _abandon(self._where, self._observer, self._call, error)
+
+
+def _begin(where: str, capture: Capture, call: Call) -> Generator[None, Any, None] | None:
+    try:
+        with inside.quietly():
+            observer = capture(call)
+            next(observer)
+    except StopIteration:
+        # The capture function has seen that there is nothing to capture.
+        return None
+    except Exception as error:  # noqa: BLE001
+        failed(where, error)
+        return None
+    return observer
+
+
+def _finish(where: str, observer: Generator[None, Any, None], result: Any) -> None:
+    try:
+        with inside.quietly():
+            observer.send(result)
+    except StopIteration:
+        return
+    except Exception as error:  # noqa: BLE001
+        failed(where, error)
+
+
+def _abandon(where: str, observer: Generator[None, Any, None], call: Call, error: BaseException) -> None:
+    call.error = error
+    try:
+        with inside.quietly():
+            observer.close()
+    except Exception as own:  # noqa: BLE001
+        failed(where, own)
+    finally:
+        # The exception holds the frame that holds the call.
+        call.error = None
+
+
+def _restore(applied: _Applied) -> None:
+    current_value = vars(applied.owner).get(applied.name)
+    if current_value is not applied.wrapper:
+        # Somebody wrapped it again after us; ours stays below theirs and does nothing.
+        return
+    if applied.inherited:
+        delattr(applied.owner, applied.name)
+    else:
+        setattr(applied.owner, applied.name, applied.original)
+
+
+def is_loaded(library: str) -> bool:
+    """Whether a library has been imported by the program."""
+    return library in sys.modules

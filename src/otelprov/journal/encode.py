@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One ended span as one line of OTLP/JSON, fast enough for the thread of the observed program."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+# Deeper values come from cycles or from mistakes; both are cut, not followed.
+MAX_DEPTH = 8
+# An audit needs to know that a long value was there, not each of its bytes.
+MAX_TEXT = 65_536
+INT64_MAX = 2**63 - 1
+INT64_MIN = -(2**63)
+
+Event = tuple[str, int, Mapping[str, Any]]
+
+
+@dataclass(slots=True)
+class EndedSpan:
+    """An ended span of ours or of others: ids as integers, times in nanoseconds, kind and status as OTLP numbers."""
+
+    name: str
+    trace_id: int
+    span_id: int
+    parent_id: int
+    start: int
+    end: int
+    attributes: Mapping[str, Any]
+    scope: str = "otelprov"
+    events: Sequence[Event] = ()
+    links: Sequence[tuple[int, int]] = ()
+    kind: int = 1
+    status: int = 0
+    status_message: str = ""
+    flags: int = 1
+    dropped: tuple[int, int, int] = field(default=(0, 0, 0))
+
+
+def text(value: str) -> str:
+    """Quote a string as ASCII JSON; lone surrogates become escapes, over-long text is cut and says so."""
+    if len(value) > MAX_TEXT:
+        value = f"{value[:MAX_TEXT]}… [cut, {len(value)} characters]"
+    quoted = encode_basestring_ascii(value)
+    if "\\ud" in quoted:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return encode_basestring_ascii(value.encode("utf-8", "backslashreplace").decode())
+    return quoted
+
+
+def any_value(value: Any, depth: int = 0) -> str:
+    """Encode one attribute value; what has no place in OTLP is named by its type, never by `str` or `repr` of it."""
+    kind = type(value)
+    if kind is str:
+        return '{"stringValue":' + text(value) + "}"
+    if kind is bool:
+        return '{"boolValue":true}' if value else '{"boolValue":false}'
+    if kind is int:
+        if INT64_MIN <= value <= INT64_MAX:
+            return '{"intValue":"' + str(value) + '"}'
+        return '{"stringValue":"' + hex(value)[:MAX_TEXT] + '"}'
+    if kind is float:
+        if math.isfinite(value):
+            return '{"doubleValue":' + float.__repr__(value) + "}"
+        return '{"doubleValue":"' + ("NaN" if value != value else "Infinity" if value > 0 else "-Infinity") + '"}'
+    if value is None:
+        return "{}"
+    return _uncommon_value(value, depth)
+
+
+def _uncommon_value(value: Any, depth: int) -> str:
+    if depth > MAX_DEPTH:
+        return '{"stringValue":"[too deep]"}'
+    if isinstance(value, (bytes, bytearray)):
+        return '{"bytesValue":"' + base64.b64encode(bytes(value[:MAX_TEXT])).decode() + '"}'
+    if isinstance(value, (list, tuple)):
+        items = list(value)
+        return '{"arrayValue":{"values":[' + ",".join(any_value(item, depth + 1) for item in items) + "]}}"
+    if isinstance(value, Mapping):
+        pairs = list(value.items())
+        return '{"kvlistValue":{"values":[' + _pairs(pairs, depth + 1) + "]}}"
+    # Subclasses of the plain types: read as the base type, so that no overridden method of the user's runs.
+    if isinstance(value, str):
+        return any_value(str.__str__(value))
+    if isinstance(value, int):
+        return any_value(int.__int__(value))
+    if isinstance(value, float):
+        return any_value(float.__float__(value))
+    return '{"stringValue":' + text(f"[{type(value).__module__}.{type(value).__qualname__}]") + "}"
+
+
+def _pairs(pairs: Iterable[tuple[Any, Any]], depth: int = 0) -> str:
+    return ",".join(
+        '{"key":' + text(key if type(key) is str else type(key).__name__) + ',"value":' + any_value(value, depth) + "}"
+        for key, value in pairs
+    )
+
+
+def attributes(mapping: Mapping[str, Any]) -> str:
+    """Encode attributes as the items of an OTLP/JSON key-value list, without the brackets."""
+    # A copy, because another thread may still be changing the mapping.
+    return _pairs(list(mapping.items()))
+
+
+def span_json(span: EndedSpan) -> str:
+    """Encode a span as an OTLP/JSON Span object."""
+    parts = [f'{{"traceId":"{span.trace_id:032x}","spanId":"{span.span_id:016x}"']
+    if span.parent_id:
+        parts.append(f',"parentSpanId":"{span.parent_id:016x}"')
+    parts.append(
+        f',"flags":{span.flags},"name":{text(span.name)},"kind":{span.kind},'
+        f'"startTimeUnixNano":"{span.start}","endTimeUnixNano":"{span.end}","attributes":[{attributes(span.attributes)}]'
+    )
+    if span.events:
+        encoded = ",".join(
+            f'{{"timeUnixNano":"{time}","name":{text(name)},"attributes":[{attributes(values)}]}}'
+            for name, time, values in span.events
+        )
+        parts.append(f',"events":[{encoded}]')
+    if span.links:
+        encoded = ",".join(f'{{"traceId":"{trace:032x}","spanId":"{linked:016x}"}}' for trace, linked in span.links)
+        parts.append(f',"links":[{encoded}]')
+    if any(span.dropped):
+        parts.append(
+            ',"droppedAttributesCount":%d,"droppedEventsCount":%d,"droppedLinksCount":%d' % span.dropped  # noqa: UP031
+        )
+    if span.status or span.status_message:
+        message = f'"message":{text(span.status_message)},' if span.status_message else ""
+        parts.append(f',"status":{{{message}"code":{span.status}}}')
+    parts.append("}")
+    return "".join(parts)
+
+
+def envelope(resource: Mapping[str, Any], scope: str, version: str, schema_url: str) -> tuple[bytes, bytes]:
+    """Return what stands before and after the Span objects of one request line."""
+    before = (
+        f'{{"resourceSpans":[{{"resource":{{"attributes":[{attributes(resource)}]}},'
+        f'"scopeSpans":[{{"scope":{{"name":{text(scope)},"version":{text(version)}}},"spans":['
+    )
+    after = f'],"schemaUrl":{text(schema_url)}}}]}}]}}\n' if schema_url else "]}]}]}\n"
+    return before.encode(), after.encode()

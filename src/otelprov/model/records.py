@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the processor reads out of spans: plain facts that merge in any order, however often they arrive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+USED = "used"
+GENERATED = "generated"
+DELETED = "deleted"
+
+# Life cycle of runs and processes: what a LifeRecord can tell.
+RUN_STARTED = "run.started"
+RUN_SPAN = "run.span"
+RUN_FINISHED = "run.finished"
+PROCESS_STARTED = "process.started"
+PROCESS_ENDED = "process.ended"
+ENVIRONMENT = "environment"
+HEARTBEAT = "heartbeat"
+LOSS = "loss"
+EXCEPTION = "exception"
+
+
+@dataclass(slots=True)
+class LifeRecord:
+    """One thing that a run or a process said about itself; `kind` is one of the constants above.
+
+    `index` is the place of the event in its span, -1 for the span itself; `details` holds scalars by attribute name.
+    """
+
+    run_id: str
+    process_id: str
+    kind: str
+    time: int
+    seq: int
+    trace_id: str
+    span_id: str
+    index: int
+    run_name: str
+    details: dict[str, Any]
+
+
+@dataclass(slots=True)
+class StepRecord:
+    """A request, a task, a stage or a function; `parent_step` is the span id of the step around it."""
+
+    run_id: str
+    process_id: str
+    trace_id: str
+    span_id: str
+    parent_step: str
+    type: str
+    name: str
+    start: int
+    end: int
+    error: str
+    code_file: str
+    code_line: int
+    seq: int
+
+
+@dataclass(slots=True)
+class IoRecord:
+    """One entity used, generated or deleted by one span. Keyed by span, relation and name.
+
+    Times are nanoseconds since the epoch. `rows`, `columns` and `size` (bytes) are -1 where unknown.
+    `evidence` is what the telemetry itself says (flow, statement, declared, else empty), and `source_trace` with
+    `source_span` names the read that a flow goes back to. `accumulates` says that the older content stays.
+    """
+
+    run_id: str
+    process_id: str
+    trace_id: str
+    span_id: str
+    relation: str
+    namespace: str
+    name: str
+    type: str
+    version: str
+    format: str
+    temporary: bool
+    operation: str
+    accumulates: bool
+    parent_id: str
+    step_id: str
+    start: int
+    end: int
+    seq: int
+    code_file: str
+    code_line: int
+    rows: int
+    columns: int
+    size: int
+    flow_complete: bool
+    evidence: str
+    source_trace: str
+    source_span: str
+
+
+@dataclass(slots=True)
+class StatementRecord:
+    """A SQL statement with what it reads and writes; `parser` says what took it apart, empty where nothing could."""
+
+    run_id: str
+    process_id: str
+    trace_id: str
+    span_id: str
+    text: str
+    system: str
+    namespace: str
+    parser: str
+    start: int
+    facts: list[IoRecord] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ModuleRecord:
+    """A module, or a distribution with `count` modules, that a process loaded; `duration` is in seconds, -1 unknown."""
+
+    run_id: str
+    process_id: str
+    trace_id: str
+    span_id: str
+    index: int
+    name: str
+    importer: str
+    style: str
+    digest: str
+    file: str
+    purl: str
+    count: int
+    duration: float
+    start: int
+    seq: int
+    error: str
+
+
+@dataclass(slots=True)
+class Records:
+    """Everything that a number of spans say. `sequences` holds (run id, process id) -> the numbers that were seen."""
+
+    lives: list[LifeRecord] = field(default_factory=list)
+    steps: list[StepRecord] = field(default_factory=list)
+    ios: list[IoRecord] = field(default_factory=list)
+    statements: list[StatementRecord] = field(default_factory=list)
+    modules: list[ModuleRecord] = field(default_factory=list)
+    sequences: dict[tuple[str, str], set[int]] = field(default_factory=dict)
+    ignored: int = 0
+
+    def __len__(self) -> int:
+        """How many facts there are, those of statements included."""
+        own = len(self.lives) + len(self.steps) + len(self.ios) + len(self.statements) + len(self.modules)
+        return own + sum(len(statement.facts) for statement in self.statements)

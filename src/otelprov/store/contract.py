@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every store promises, and the plain data in which it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from otelprov.model.records import IoRecord, ModuleRecord, Records, StepRecord
+
+# What `Fact.hidden` can be: shown; a temporary entity, seen through; told better by another fact.
+SHOWN, TEMPORARY, SUPERSEDED = 0, 1, 2
+# `Bounds.until` without a bound: the end of the times that a store can hold.
+END_OF_TIME = (1 << 63) - 1
+
+
+@dataclass(slots=True)
+class Fact:
+    """A stored fact with what derivation found out about it.
+
+    `head` is the id of the fact that stands for the version that this one generated (its own id for most), and
+    `node` the id of that version in graphs; for a used fact `node` is what its own version says, before it is joined
+    to a producer. `scope` is the request or task around it; `via_run` says that too many inputs were read in order
+    before it, so that they are linked to it through the run alone.
+    """
+
+    id: int
+    io: IoRecord
+    head: int = 0
+    node: str = ""
+    hidden: int = SHOWN
+    scope: str = ""
+    via_run: bool = False
+
+
+@dataclass(slots=True)
+class Derived:
+    """Version `output` (id of its head fact) derives from used fact `input`, as the generating fact `shown_by` shows."""
+
+    output: int
+    input: int
+    evidence: str
+    shown_by: int
+
+
+@dataclass(slots=True)
+class Derivation:
+    """What follows from the facts of one run: facts with `head` to `via_run` filled, edges, and what is left out."""
+
+    facts: list[Fact] = field(default_factory=list)
+    edges: list[Derived] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+Derive = Callable[[Sequence[Fact], Sequence[StepRecord]], Derivation]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Times in nanoseconds; facts outside are not seen."""
+
+    since: int = 0
+    until: int = END_OF_TIME
+
+
+@dataclass(slots=True)
+class MergeReport:
+    """What a merge did: facts given, new ones, known ones, and those that contradict a known one (the first is kept)."""
+
+    facts: int = 0
+    new: int = 0
+    known: int = 0
+    conflicts: int = 0
+    runs: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class RunSummary:
+    """A run in a list. Times are nanoseconds since the epoch, 0 unknown; `exit_code` is None where unknown."""
+
+    run_id: str
+    name: str
+    status: str
+    started: int
+    ended: int
+    exit_code: int | None
+    signal: str
+    error_type: str
+    user: str
+    host: str
+    command: str
+    params: dict[str, Any]
+    code_file: str
+    working_directory: str
+    inputs: int
+    outputs: int
+    complete: bool
+    missing: list[str]
+    trace_id: str
+
+
+@dataclass(slots=True)
+class EntityUse:
+    """An entity as a run used or generated it; counts are -1 and texts empty where unknown."""
+
+    namespace: str
+    name: str
+    type: str
+    version: str
+    format: str
+    operation: str
+    rows: int
+    columns: int
+    size: int
+    time: int
+    trace_id: str
+    span_id: str
+    code: str
+
+
+@dataclass(slots=True)
+class ProcessSummary:
+    """A process of a run; `records` is how many sequence numbers it gave out, `seen` how many of them arrived."""
+
+    process_id: str
+    parent_id: str
+    pid: int
+    root: bool
+    started: int
+    ended: int
+    last_sign: int
+    exit_code: int | None
+    records: int
+    seen: int
+
+
+@dataclass(slots=True)
+class RunDetail:
+    """Everything about one run; `environment`, `vcs` and `coverage` map attribute names to values."""
+
+    summary: RunSummary
+    trigger: str
+    config_digest: str
+    code_digest: str
+    parent_run_id: str
+    error_message: str
+    stacktrace: str
+    environment: dict[str, Any]
+    packages: list[str]
+    vcs: dict[str, Any]
+    coverage: dict[str, int]
+    inputs: list[EntityUse]
+    outputs: list[EntityUse]
+    steps: list[StepRecord]
+    processes: list[ProcessSummary]
+    losses: dict[str, int]
+    statements: int
+    unparsed_statements: int
+
+
+@dataclass(slots=True)
+class EntitySummary:
+    """An entity over all its versions; times in nanoseconds, 0 for never."""
+
+    namespace: str
+    name: str
+    type: str
+    generated: int
+    used: int
+    last_generated: int
+    last_used: int
+
+
+class Store(Protocol):
+    """A store of facts. Every method raises OtelprovError with what to do next where the store can't answer."""
+
+    path: str
+
+    def close(self) -> None:
+        """Give back what the store holds open."""
+        ...
+
+    def merge(
+        self, records: Records, *, positions: Mapping[str, int] | None = None, derive: Derive | None = None
+    ) -> MergeReport:
+        """Take facts in, all or none of them, with the positions of their sources, in one transaction.
+
+        Without `derive` the runs that were touched are left for `refresh`.
+        """
+        ...
+
+    def refresh(self, derive: Derive) -> int:
+        """Derive again for the runs that a merge left; the number of them."""
+        ...
+
+    def positions(self) -> dict[str, int]:
+        """How far each source has been read."""
+        ...
+
+    def close_dead_runs(self, dead_process_ids: set[str], now: int) -> list[str]:
+        """Tell which processes are dead and what time it is; ids of the runs whose status that changed."""
+        ...
+
+    def runs(
+        self,
+        status: str | None = None,
+        name: str | None = None,
+        user: str | None = None,
+        since: int | None = None,
+        params: Mapping[str, str] | None = None,
+        limit: int | None = 100,
+    ) -> list[RunSummary]:
+        """Runs, newest first; `name` may be a glob, `since` is in nanoseconds, `params` must all be equal."""
+        ...
+
+    def run(self, id_prefix: str) -> RunDetail:
+        """One run by id, a prefix of it (4 digits or more), `last`, or a name (its newest run).
+
+        Raises NotFoundError, and UsageError where a prefix fits more than one.
+        """
+        ...
+
+    def summaries(self, run_ids: Iterable[str]) -> dict[str, RunSummary]:
+        """Summaries by run id; unknown ids are left out."""
+        ...
+
+    def modules(self, run_id: str) -> list[ModuleRecord]:
+        """What a run loaded, in order of time."""
+        ...
+
+    def modules_of(self, run_ids: Iterable[str]) -> list[ModuleRecord]:
+        """What several runs loaded."""
+        ...
+
+    def entities(self, pattern: str = "*", limit: int | None = 1000) -> list[EntitySummary]:
+        """Entities whose name, last part of the name, or namespace with name fits a glob or is equal."""
+        ...
+
+    def facts(self, ids: Iterable[int]) -> list[Fact]:
+        """Facts by id."""
+        ...
+
+    def facts_of_run(self, run_id: str, relation: str, bounds: Bounds) -> list[Fact]:
+        """The shown facts of a run with a relation, in order of time."""
+        ...
+
+    def facts_of_node(self, prefix: str) -> list[Fact]:
+        """Facts whose node id begins with a prefix."""
+        ...
+
+    def producer(self, namespace: str, name: str, version: str, until: int) -> Fact | None:
+        """The last head fact that generated this version (any version where empty) and ended by a time."""
+        ...
+
+    def next_producer(self, namespace: str, name: str, after: int, until: int) -> Fact | None:
+        """The first head fact that generated the name after a time."""
+        ...
+
+    def members(self, head: int) -> list[Fact]:
+        """Every generating fact that a head stands for, itself first."""
+        ...
+
+    def uses(self, namespace: str, name: str, start: int, end: int) -> list[Fact]:
+        """Used facts of a name that started in [start, end)."""
+        ...
+
+    def deleted_between(self, namespace: str, name: str, start: int, end: int) -> bool:
+        """Whether the entity was removed in a time."""
+        ...
+
+    def derived_from(self, output: int) -> list[Derived]:
+        """Edges into a version, by its head."""
+        ...
+
+    def derived_by(self, input: int) -> list[Derived]:
+        """Edges out of a used fact."""
+        ...

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Merges facts into the tables so that neither order nor repetition of arrival makes a difference."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from otelprov.model.records import HEARTBEAT, LifeRecord, Records, StatementRecord
+from otelprov.semconv import PROVENANCE_PROCESS_RECORDS
+from otelprov.store import ranges, rows
+from otelprov.store.contract import Derive, MergeReport
+from otelprov.store.judging import judge_run
+
+# What a table keeps: the columns, and which of them are the key.
+_IO_KEY = '"span_id" = ?4 AND "trace_id" = ?3 AND "relation" = ?5 AND "name" = ?7 AND "namespace" = ?6'
+_PLACE_KEY = '"trace_id" = ? AND "span_id" = ? AND "place" = ?'
+_SPAN_KEY = '"trace_id" = ? AND "span_id" = ?'
+
+
+def merge_records(connection: sqlite3.Connection, records: Records) -> MergeReport:
+    """Put records into the tables, inside a transaction of the caller's; touched runs are left stale."""
+    report = MergeReport(facts=len(records))
+    runs: set[str] = set()
+    lives = [life for life in records.lives if life.kind != HEARTBEAT]
+    _take(connection, report, runs, "life", rows.LIFE_COLUMNS, _PLACE_KEY, map(rows.life_row, lives), _life_key)
+    _take(connection, report, runs, "step", rows.STEP_COLUMNS, _SPAN_KEY, map(rows.step_row, records.steps), _span_key)
+    modules = map(rows.module_row, records.modules)
+    _take(connection, report, runs, "module", rows.MODULE_COLUMNS, _PLACE_KEY, modules, _place_key)
+    facts = list(records.ios)
+    for statement in records.statements:
+        if _take_statement(connection, report, runs, statement):
+            facts += statement.facts
+        else:
+            # Taken apart once is enough: another parser today would add tables that the first one did not see.
+            report.known += len(statement.facts)
+    _take(connection, report, runs, "fact", rows.IO_COLUMNS, _IO_KEY, map(rows.io_row, facts), tuple)
+    connection.executemany(
+        "INSERT INTO entity VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET type = min(type, excluded.type) "
+        "WHERE excluded.type < type",
+        {(fact.namespace, fact.name, _short(fact.name), fact.type) for fact in facts},
+    )
+    heartbeats = [life for life in records.lives if life.kind == HEARTBEAT]
+    report.known += len(heartbeats)
+    runs.update(_merge_processes(connection, records))
+    runs.discard("")
+    _leave_stale(connection, runs)
+    report.runs = sorted(runs)
+    return report
+
+
+def refresh_runs(connection: sqlite3.Connection, runs: Iterable[str], derive: Derive | None) -> None:
+    """Judge runs anew and, with `derive`, make their edges anew, inside a transaction of the caller's."""
+    for run_id in runs:
+        if derive is not None:
+            _derive_run(connection, run_id, derive)
+        judge_run(connection, run_id)
+
+
+def stale_runs(connection: sqlite3.Connection) -> list[str]:
+    """Runs whose edges are older than their facts."""
+    return [row[0] for row in connection.execute("SELECT run_id FROM run WHERE stale = 1 ORDER BY run_id")]
+
+
+def _take(
+    connection: sqlite3.Connection,
+    report: MergeReport,
+    runs: set[str],
+    table: str,
+    columns: str,
+    key: str,
+    values: Iterable[rows.Row],
+    key_of: Callable[[rows.Row], Any],
+) -> None:
+    statement = rows.insert(table, columns)
+    # All names are constants of this module.
+    look_up = f"SELECT {columns} FROM {table} WHERE {key}"  # noqa: S608
+    run_at = columns.replace('"', "").split(", ").index("run_id")
+    for row in values:
+        if connection.execute(statement, row).rowcount == 1:
+            report.new += 1
+            runs.add(row[run_at])
+            continue
+        report.known += 1
+        known = connection.execute(look_up, key_of(row)[:_parameters(key)]).fetchone()
+        if known is not None and tuple(known) != row:
+            _note_conflict(connection, report, table, columns, row)
+
+
+def _parameters(key: str) -> int:
+    # Numbered parameters want every value up to the highest number.
+    return 7 if "?7" in key else key.count("?")
+
+
+def _note_conflict(
+    connection: sqlite3.Connection, report: MergeReport, table: str, columns: str, row: rows.Row
+) -> None:
+    said = dict(zip(columns.replace('"', "").split(", "), row, strict=True))
+    content = json.dumps(said, sort_keys=True)
+    report.conflicts += 1
+    connection.execute(
+        "INSERT INTO conflict VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (table, said["trace_id"], said["span_id"], content),
+    )
+
+
+def _life_key(row: rows.Row) -> tuple[Any, ...]:
+    return row[5], row[6], row[7]
+
+
+def _place_key(row: rows.Row) -> tuple[Any, ...]:
+    return row[2], row[3], row[4]
+
+
+def _span_key(row: rows.Row) -> tuple[Any, ...]:
+    return row[2], row[3]
+
+
+def _take_statement(
+    connection: sqlite3.Connection, report: MergeReport, runs: set[str], statement: StatementRecord
+) -> bool:
+    row = rows.statement_row(statement)
+    if connection.execute(rows.insert("statement", rows.STATEMENT_COLUMNS), row).rowcount == 1:
+        report.new += 1
+        runs.add(statement.run_id)
+        return True
+    report.known += 1
+    known = connection.execute(
+        "SELECT text, system, namespace FROM statement WHERE trace_id = ? AND span_id = ?",
+        (statement.trace_id, statement.span_id),
+    ).fetchone()
+    if tuple(known) != (statement.text, statement.system, statement.namespace):
+        _note_conflict(connection, report, "statement", rows.STATEMENT_COLUMNS, row)
+    return False
+
+
+def _merge_processes(connection: sqlite3.Connection, records: Records) -> set[str]:
+    signs: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def sign(run_id: str, process_id: str, time: int, given: int = 0) -> None:
+        old_time, old_given = signs.get((run_id, process_id), (0, 0))
+        signs[run_id, process_id] = (max(time, old_time), max(given, old_given))
+
+    for life in records.lives:
+        sign(life.run_id, life.process_id, life.time, _records_of(life))
+    for step in records.steps:
+        sign(step.run_id, step.process_id, step.end)
+    for io in records.ios:
+        sign(io.run_id, io.process_id, io.end)
+    for module in records.modules:
+        sign(module.run_id, module.process_id, module.start)
+    changed: set[str] = set()
+    for key in sorted(signs.keys() | records.sequences.keys()):
+        if not all(key):
+            continue
+        time, given = signs.get(key, (0, 0))
+        row = connection.execute(
+            "SELECT seen, records, last_sign FROM process WHERE run_id = ? AND process_id = ?", key
+        ).fetchone()
+        before = tuple(row) if row else ("", 0, 0)
+        seen = ranges.show(ranges.add(ranges.parse(before[0]), records.sequences.get(key, ())))
+        after = (seen, max(given, before[1]), max(time, before[2]))
+        if after != before or row is None:
+            connection.execute("INSERT OR REPLACE INTO process VALUES (?, ?, ?, ?, ?)", (*key, *after))
+            changed.add(key[0])
+    return changed
+
+
+def _records_of(life: LifeRecord) -> int:
+    given = life.details.get(PROVENANCE_PROCESS_RECORDS, 0)
+    return given if isinstance(given, int) else 0
+
+
+def _leave_stale(connection: sqlite3.Connection, runs: set[str]) -> None:
+    blank = ("", "running", 0, 0, None, "", "", "", "", "", "{}", "", "", "", 0, "[]")
+    for run_id in sorted(runs):
+        connection.execute(
+            'INSERT INTO run (run_id, name, status, started, ended, exit_code, signal, error_type, "user", host, '
+            "command, params, code_file, working_directory, trace_id, last_sign, missing, stale) "
+            f"VALUES ({', '.join('?' * 17)}, 1) ON CONFLICT DO UPDATE SET stale = 1",
+            (run_id, *blank),
+        )
+
+
+def _derive_run(connection: sqlite3.Connection, run_id: str, derive: Derive) -> None:
+    # Names of columns are constants of this package.
+    facts = [
+        rows.fact_of(row)
+        for row in connection.execute(f"SELECT {rows.FACT_COLUMNS} FROM fact WHERE run_id = ?", (run_id,))  # noqa: S608
+    ]
+    steps = [
+        rows.StepRecord(*row)
+        for row in connection.execute(f"SELECT {rows.STEP_COLUMNS} FROM step WHERE run_id = ?", (run_id,))  # noqa: S608
+    ]
+    before = {fact.id: (fact.head, fact.node, fact.hidden, fact.scope, fact.via_run) for fact in facts}
+    found = derive(facts, steps)
+    changed = []
+    for fact in found.facts:
+        after = (fact.head, fact.node, fact.hidden, fact.scope, fact.via_run)
+        if before[fact.id] != after:
+            changed.append((*after, fact.id))
+    connection.executemany(
+        "UPDATE fact SET head = ?, node = ?, hidden = ?, scope = ?, via_run = ? WHERE id = ?", changed
+    )
+    connection.execute("DELETE FROM derived WHERE run_id = ?", (run_id,))
+    connection.executemany(
+        "INSERT INTO derived VALUES (?, ?, ?, ?, ?)",
+        [(edge.output, edge.input, edge.evidence, edge.shown_by, run_id) for edge in found.edges],
+    )
+    connection.execute(
+        "UPDATE run SET stale = 0, left_out = ? WHERE run_id = ?", (json.dumps(found.missing), run_id)
+    )
+
+
+def _short(name: str) -> str:
+    """The last part of a path, or of a qualified table's name."""
+    return name.rstrip("/").rsplit("/", 1)[-1] or name

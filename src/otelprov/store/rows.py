@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records to rows of SQLite tables and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
+
+from otelprov.model.records import IoRecord, LifeRecord, ModuleRecord, StatementRecord, StepRecord
+from otelprov.store.contract import Fact
+
+Row = tuple[Any, ...]
+
+
+def _names(of: type, leave_out: frozenset[str] = frozenset()) -> list[str]:
+    return [field.name for field in fields(of) if field.name not in leave_out]
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+_IO = _names(IoRecord)
+_STEP = _names(StepRecord)
+_MODULE = _names(ModuleRecord)
+_STATEMENT = _names(StatementRecord, frozenset({"facts"}))
+_LIFE = _names(LifeRecord, frozenset({"details"}))
+_BOOLEANS = [_IO.index(name) for name in ("temporary", "accumulates", "flow_complete")]
+
+# Columns in the order in which the records hold them; a column can't well be called index.
+IO_COLUMNS = _quoted(_IO)
+STEP_COLUMNS = _quoted(_STEP)
+MODULE_COLUMNS = _quoted(_MODULE).replace('"index"', '"place"')
+STATEMENT_COLUMNS = _quoted(_STATEMENT)
+LIFE_COLUMNS = _quoted(_LIFE).replace('"index"', '"place"') + ', "details"'
+FACT_COLUMNS = f'"id", {IO_COLUMNS}, "head", "node", "hidden", "scope", "via_run"'
+
+io_row: Callable[[IoRecord], Row] = attrgetter(*_IO)
+step_row: Callable[[StepRecord], Row] = attrgetter(*_STEP)
+module_row: Callable[[ModuleRecord], Row] = attrgetter(*_MODULE)
+statement_row: Callable[[StatementRecord], Row] = attrgetter(*_STATEMENT)
+_life_row: Callable[[LifeRecord], Row] = attrgetter(*_LIFE)
+
+
+def life_row(life: LifeRecord) -> Row:
+    """A row of the table life."""
+    return (*_life_row(life), json.dumps(life.details, sort_keys=True))
+
+
+def life_of(row: Row) -> LifeRecord:
+    """The record of a row of LIFE_COLUMNS."""
+    return LifeRecord(*row[:-1], json.loads(row[-1]))
+
+
+def fact_of(row: Row) -> Fact:
+    """The fact of a row of FACT_COLUMNS."""
+    values = list(row[1 : 1 + len(_IO)])
+    for index in _BOOLEANS:
+        values[index] = bool(values[index])
+    head, node, hidden, scope, via_run = row[1 + len(_IO) :]
+    return Fact(row[0], IoRecord(*values), head, node, hidden, scope, bool(via_run))
+
+
+def insert(table: str, columns: str) -> str:
+    """An INSERT that leaves a row of before as it is."""
+    marks = ", ".join("?" * (columns.count(",") + 1))
+    # Table and columns are constants of this package.
+    return f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
