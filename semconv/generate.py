@@ -81,7 +81,9 @@ def table_module(registry: dict[str, Any]) -> str:
     resource = [r["ref"] for e in registry["entities"] for r in [*e["identity"], *e["description"]]]
     tables = {
         "ATTRIBUTES: dict[str, dict[str, Any]]": attributes,
-        "SPANS: dict[str, dict[str, list[str]]]": {s["type"].removeprefix("provenance."): group(s) for s in registry["spans"]},
+        "SPANS: dict[str, dict[str, list[str]]]": {
+            s["type"].removeprefix("provenance."): group(s) for s in registry["spans"]
+        },
         "EVENTS: dict[str, dict[str, list[str]]]": {e["name"]: group(e) for e in registry["events"]},
         "RESOURCE: list[str]": resource,
     }

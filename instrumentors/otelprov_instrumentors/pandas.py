@@ -87,7 +87,6 @@ _OPERATIONS = (
 _SELECTIONS = (
     "DataFrame.__getitem__",
     "Series.__getitem__",
-    "core.generic.NDFrame.take",
     "core.base.SelectionMixin.__getitem__",
     "core.groupby.generic.DataFrameGroupBy.__getitem__",
     "core.indexing._LocationIndexer.__getitem__",
@@ -101,8 +100,8 @@ _SET = ("__setitem__", "assign", "__setattr__", "update")
 
 def _counts_references(function: Callable[..., Any]) -> bool:
     # They warn of chained assignment by the number of references to `self`, of which a wrapper would be one more.
-    # `pipe` returns whatever the program's function does.
-    return "getrefcount" in unwrap(function).__code__.co_names or function.__name__ == "pipe"
+    # `pipe` returns whatever the program's function does; positions given to `take` are no data.
+    return "getrefcount" in unwrap(function).__code__.co_names or function.__name__ in ("pipe", "take")
 
 
 def _follow(targets: Iterable[str], follow: Callable[..., None]) -> list[Patch]:
@@ -119,7 +118,10 @@ class PandasInstrumentor(Instrumentor):
         *(Patch("pandas", name, reads(source, format=format)) for name, source, format in _READERS),
         Patch("pandas", "ExcelFile.__init__", reads("path_or_buffer", 1, format="excel", into_self=True)),
         *(Patch("pandas", name, writes(target, format=format)) for name, target, format in _WRITERS),
-        Patch("pandas", "core.generic.NDFrame.__finalize__", follow=_pandas.finalized("input_objs", "left", "right")),
+        *_follow(
+            ("core.generic.NDFrame.__finalize__",),
+            _pandas.finalized("input_objs", "objs", "left", "right", via=("concat",)),
+        ),
         *_follow(("DataFrame.__init__", "Series.__init__"), _pandas.into_self("data", 1, whole=True)),
         *_follow(("DataFrame._set_item", "DataFrame._setitem_array"), _pandas.into_self("value", 2, *_SET)),
         *_follow(("DataFrame._setitem_frame", "DataFrame._set_item_frame_value"), _pandas.into_self("value", 2, *_SET)),

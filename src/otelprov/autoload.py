@@ -24,7 +24,7 @@ def _load() -> None:
         from opentelemetry.instrumentation.auto_instrumentation import initialize
 
         initialize(swallow_exceptions=True)
-    except Exception as error:  # noqa: BLE001 - the program must start whatever is wrong with us
+    except Exception as error:
         sys.stderr.write(f"otelprov: this program is not observed: {type(error).__name__}: {error}\n")
 
 

@@ -37,7 +37,9 @@ AUTOLOAD = Setting("OTELPROV_AUTOLOAD", "", "Observe every Python program that s
 RUN_NAME = Setting("OTELPROV_RUN_NAME", "", "Name of the run. Default: the script or command.")
 RUN_PARAMS = Setting("OTELPROV_RUN_PARAMS", "", "Parameters of the run, as a JSON object.")
 IMPORTS = Setting("OTELPROV_IMPORTS", "true", "Record which modules are loaded.")
-IMPORTS_ROOT = Setting("OTELPROV_IMPORTS_ROOT", "", "Folder whose modules are recorded one by one. Default: the project.")
+IMPORTS_ROOT = Setting(
+    "OTELPROV_IMPORTS_ROOT", "", "Folder whose modules are recorded one by one. Default: the project."
+)
 IMPORTS_STDLIB = Setting("OTELPROV_IMPORTS_STDLIB", "false", "Record modules of the standard library too.")
 IMPORTS_SUMMARY = Setting("OTELPROV_IMPORTS_SUMMARY", "false", "Log a summary of what was loaded, at exit.")
 DIGEST_LIMIT = Setting("OTELPROV_DIGEST_LIMIT", "16777216", "Largest file, in bytes, whose content is digested.")

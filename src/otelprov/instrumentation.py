@@ -11,12 +11,11 @@ import functools
 import importlib.metadata
 import inspect
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
-from types import TracebackType
+from types import BuiltinFunctionType, TracebackType
 from typing import Any, ClassVar
 
 import wrapt
@@ -98,7 +97,7 @@ class _Applied:
     original: Any
     wrapper: Any
     inherited: bool
-    capture: Capture
+    patch: Patch | None = None
 
 
 class _Builtin(functools.partial):  # type: ignore[type-arg]
@@ -200,7 +199,8 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
             self._wrap(owner, name, patch)
             return
         for public in [key for key in vars(owner) if key[0] != "_"]:
-            function = _function(vars(owner)[public])
+            raw = vars(owner)[public]
+            function = None if isinstance(raw, property) else _function(raw)
             if inspect.isfunction(function) and not (patch.leave and patch.leave(function)):
                 self._wrap(owner, public, patch)
 
@@ -213,6 +213,12 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
             raw = getattr(owner, name, None)
             if raw is None:
                 return
+        known = next((made for made in self._applied if raw is made.original or raw is made.wrapper), None)
+        if known is not None and known.patch is not None and known.patch.capture is patch.capture is not None:
+            # One function under several names stays one, as `io.open is open`.
+            setattr(owner, name, known.wrapper)
+            self._applied.append(_Applied(owner, name, known.original, known.wrapper, inherited, patch))
+            return
         function = _function(raw)
         make = self._wrapper if patch.follow is None else self._follower
         wrapper: Any = _hidden(make(function, patch), function)
@@ -220,8 +226,10 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
             wrapper = type(raw)(wrapper)
         elif isinstance(raw, property):
             wrapper = property(wrapper, raw.fset, raw.fdel, raw.__doc__)
+        elif isinstance(raw, BuiltinFunctionType):
+            wrapper = _Builtin(raw, wrapper)
         setattr(owner, name, wrapper)
-        self._applied.append(_Applied(owner, name, raw, wrapper, inherited))
+        self._applied.append(_Applied(owner, name, raw, wrapper, inherited, patch))
         self._wrap_definition(owner, raw, wrapper)
 
     def _wrap_definition(self, owner: Any, raw: Any, wrapper: Any) -> None:
@@ -245,7 +253,7 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
             if self._active and current() is not None:
                 try:
                     follow(args, kwargs, result)
-                except Exception as error:  # noqa: BLE001
+                except Exception as error:
                     failed(where, error)
             return result
 
@@ -315,6 +323,26 @@ class _Observed:
             _abandon(self._where, self._observer, self._call, error)
 
 
+def _function(raw: Any) -> Any:
+    if isinstance(raw, (classmethod, staticmethod)):
+        return raw.__func__
+    return raw.fget if isinstance(raw, property) else raw
+
+
+def _hidden(wrapper: Any, function: Any) -> Any:
+    # Libraries that look for the caller's line, to warn there, skip frames of their own files: ours must count as such.
+    # A traceback shows it as a second frame of the function, in the lines of its signature.
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        wrapper.__code__ = wrapper.__code__.replace(
+            co_filename=code.co_filename,
+            co_firstlineno=code.co_firstlineno,
+            co_name=code.co_name,
+            co_qualname=code.co_qualname,
+        )
+    return wrapper
+
+
 def _begin(where: str, capture: Capture, call: Call) -> Generator[None, Any, None] | None:
     try:
         with inside.quietly():
@@ -323,7 +351,7 @@ def _begin(where: str, capture: Capture, call: Call) -> Generator[None, Any, Non
     except StopIteration:
         # The capture function has seen that there is nothing to capture.
         return None
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         failed(where, error)
         return None
     return observer
@@ -335,7 +363,7 @@ def _finish(where: str, observer: Generator[None, Any, None], result: Any) -> No
             observer.send(result)
     except StopIteration:
         return
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         failed(where, error)
 
 
@@ -344,7 +372,7 @@ def _abandon(where: str, observer: Generator[None, Any, None], call: Call, error
     try:
         with inside.quietly():
             observer.close()
-    except Exception as own:  # noqa: BLE001
+    except Exception as own:
         failed(where, own)
     finally:
         # The exception holds the frame that holds the call.

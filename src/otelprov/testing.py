@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """For tests, ours and yours: record what a piece of code does, and read it back as spans.
 
-    with otelprov.testing.recording(tmp_path) as recorded:
-        pandas.read_csv("a.csv")
-    assert recorded.names() == ["read a.csv"]
+with otelprov.testing.recording(tmp_path) as recorded:
+    pandas.read_csv("a.csv")
+assert recorded.names() == ["read a.csv"]
 """
 
 from __future__ import annotations

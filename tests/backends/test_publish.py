@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lineage published into the real Jaeger: its dependencies are the lineage, and publishing again adds nothing."""
 
-import json
-import subprocess
-import sys
-import time
 
 import graphs
 import pytest

@@ -39,7 +39,7 @@ class End:
         try:
             stack = "".join(traceback.format_exception(self.error, limit=50))[-_MAX_STACK:]
             message = str(self.error)
-        except Exception:  # noqa: BLE001 - the exception's own __str__ raises
+        except Exception:
             return name, "", ""
         return name, scrub_text(message), scrub_text(stack)
 
@@ -56,7 +56,7 @@ def watch(finish: Callable[[End], None]) -> None:
     if already:
         return
     atexit.register(_at_exit)
-    os._exit = _wrapped_quick_exit(os._exit)
+    setattr(os, "_exit", _wrapped_quick_exit(os._exit))  # noqa: B010 - the stub of os._exit names its argument
     sys.exit = _wrapped_exit(sys.exit)
     for name in ("exit", "quit"):
         quitter = getattr(builtins, name, None)
@@ -131,7 +131,7 @@ def _wrap_quitter(quitter: type) -> None:
             _note_exit(code)
         return original(self, code)
 
-    quitter.__call__ = call  # type: ignore[assignment]
+    quitter.__call__ = call  # type: ignore[method-assign]
 
 
 def _wrapped_quick_exit(original: Callable[[int], NoReturn]) -> Callable[[int], NoReturn]:

@@ -37,7 +37,7 @@ def file_version(path: str) -> tuple[str, int]:
         if status.st_size > config.DIGEST_LIMIT.number():
             return f"stat:{status.st_size}-{status.st_mtime_ns}", status.st_size
         with open(path, "rb", buffering=0) as file:
-            digest = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+            digest = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return "", -1
     if time.time_ns() - status.st_mtime_ns > _RACY_NS:

@@ -20,6 +20,8 @@ DATA, CARRIER, HOLDER = 1, 2, 3
 _MAX_KINDS = 2000
 _declared: dict[tuple[str, str], int] = {("numpy", "ndarray"): DATA}
 _kinds: dict[type, int] = {}
+_CONTAINERS = frozenset((tuple, list, dict))
+_FUNCTIONS = frozenset((FunctionType, MethodType))
 _NEUTRAL = (str, bytes, range, type, ModuleType, BuiltinFunctionType)
 
 
@@ -61,10 +63,13 @@ def add(obj: Any, found: Origins) -> None:
     """Add to where an object comes from; for a tuple, list or dict of objects, to each of them."""
     if kind_of(type(obj)):
         before = origins_of(obj)
-        after = found if before is None else before | found
-        if after is not before:
-            remember(obj, after)
-    elif type(obj) in (tuple, list, dict):
+        if before is None:
+            remember(obj, found)
+        elif before is not found:
+            after = before | found
+            if after is not before:
+                remember(obj, after)
+    elif type(obj) in _CONTAINERS:
         for part in _parts(obj):
             if kind_of(type(part)):
                 add(part, found)
@@ -85,22 +90,22 @@ def parameters(values: Iterable[Any]) -> tuple[Origins | None, bool]:
     found: Origins | None = None
     unknown = False
     for value in values:
-        kind = kind_of(type(value))
+        cls = type(value)
+        kind = _kinds.get(cls, -1)
+        if kind < 0:
+            kind = kind_of(cls)
+        more: Origins | None = None
         if kind:
-            origins = known(value)
-            if origins is not None:
-                found = origins if found is None else found | origins
-            elif kind == DATA:
+            more = origins_of(value) if kind != HOLDER else known(value)
+            if more is None and kind == DATA:
                 unknown = True
-            continue
-        if type(value) in (tuple, list, dict):
+        elif cls in _CONTAINERS:
             more, less = parameters(part for part in _parts(value) if kind_of(type(part)))
-        elif type(value) in (FunctionType, MethodType):
+            unknown = unknown or less
+        elif cls in _FUNCTIONS:
             more, less = contents(referents(value))
-        else:
-            continue
-        unknown = unknown or less
-        if more is not None:
+            unknown = unknown or less
+        if more is not None and more is not found:
             found = more if found is None else found | more
     return found, unknown
 
@@ -113,7 +118,7 @@ def contents(values: Iterable[Any], depth: int = 2) -> tuple[Origins | None, boo
         origins = known(value)
         if origins is not None:
             found = origins if found is None else found | origins
-        elif depth and type(value) in (tuple, list, dict) and _holds_data(value):
+        elif depth and type(value) in _CONTAINERS and _holds_data(value):
             more, less = contents(value.values() if type(value) is dict else value, depth - 1)
             unknown = unknown or less
             if more is not None:
@@ -181,7 +186,7 @@ class Following:
         """
 
         def follow(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-            if not kind_of(type(result)) and type(result) not in (tuple, list, dict):
+            if not kind_of(type(result)) and type(result) not in _CONTAINERS:
                 return
             found, unknown = parameters((*args, *kwargs.values()) if kwargs else args)
             if found is not None:
@@ -191,15 +196,19 @@ class Following:
 
         return follow
 
-    def finalized(self, *made_of: str) -> Follow:
-        """For a hook `result.hook(other)`: the result comes from `other`, or from the objects in its attributes."""
+    def finalized(self, *made_of: str, via: tuple[str, ...]) -> Follow:
+        """For a hook `result.hook(other)`: the result comes from `other`, or from the objects in its attributes.
+
+        Unknown data among the latter counts where the program called one of `via`.
+        """
 
         def follow(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
             other = args[1] if len(args) > 1 else kwargs.get("other")
-            if kind_of(type(other)):
-                found = known(other)
+            kind = kind_of(type(other))
+            if kind:
+                found = origins_of(other) if kind != HOLDER else known(other)
             elif type(other).__module__.startswith(("types", self._library)):
-                found = self._parts_of(other, made_of)
+                found = self._parts_of(other, made_of, via)
             else:
                 return
             if found is not None:
@@ -207,13 +216,15 @@ class Following:
 
         return follow
 
-    def _parts_of(self, other: Any, made_of: Iterable[str]) -> Origins | None:
+    def _parts_of(self, other: Any, made_of: Iterable[str], via: tuple[str, ...]) -> Origins | None:
         parts: list[Any] = []
         for name in made_of:
             value = getattr(other, name, ())
             parts += value if isinstance(value, (list, tuple)) else [value]
         found, unknown = parameters(parts)
-        return Origins(found.reads, complete=False) if found is not None and unknown else found
+        if found is not None and unknown and entry(self.folder) in via:
+            return Origins(found.reads, complete=False)
+        return found
 
     def into_self(self, name: str, position: int, *via: str, whole: bool = False) -> Follow:
         """The content given as one argument goes into `self`, or into what `self` holds, where the program did it.

@@ -27,7 +27,7 @@ def failed(where: str, error: BaseException) -> None:
         logger.debug("%s failed and was left out", where, exc_info=error)
 
 
-class guard:  # noqa: N801 - used as a statement
+class guard:
     """`with guard("what this is"):` keeps every exception of ours away from the program."""
 
     __slots__ = ("where",)
@@ -54,7 +54,7 @@ def guarded(function: Callable[P, T]) -> Callable[P, T | None]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> T | None:
         try:
             return function(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             failed(function.__qualname__, error)
             return None
 

@@ -31,7 +31,15 @@ _LockManager: Any = getattr(_bootstrap, "_ModuleLockManager", None)
 _Loader: Any = getattr(_bootstrap_external, "_LoaderBasics", None)
 _plain_exec_module: Any = getattr(_Loader, "exec_module", None)
 # What the interpreter's exec_module is made of, in every version that we know: else it is left alone.
-_EXEC_MODULE_NAMES = {"get_code", "__name__", "ImportError", "_bootstrap", "_call_with_frames_removed", "exec", "__dict__"}
+_EXEC_MODULE_NAMES = {
+    "get_code",
+    "__name__",
+    "ImportError",
+    "_bootstrap",
+    "_call_with_frames_removed",
+    "exec",
+    "__dict__",
+}
 
 
 def namespace_of(module: object) -> dict[str, Any]:
@@ -127,7 +135,10 @@ def install(observer: Observer) -> bool:
         exec_module.__code__ = exec_module.__code__.replace(
             co_filename=plain.co_filename, co_qualname=plain.co_qualname, co_firstlineno=plain.co_firstlineno
         )
-        exec_module.__qualname__, exec_module.__module__ = _plain_exec_module.__qualname__, _plain_exec_module.__module__
+        exec_module.__qualname__, exec_module.__module__ = (
+            _plain_exec_module.__qualname__,
+            _plain_exec_module.__module__,
+        )
         _Loader.exec_module = exec_module
     return True
 

@@ -11,7 +11,7 @@ _inside: ContextVar[bool] = ContextVar("otelprov_inside", default=False)
 is_inside = _inside.get
 
 
-class quietly:  # noqa: N801 - used as a statement
+class quietly:
     """`with quietly():` for everything that must not be captured: our own work, and the inside of captured calls."""
 
     __slots__ = ("_token",)

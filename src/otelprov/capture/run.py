@@ -90,8 +90,8 @@ def begin() -> Recorder:
         _watch_ends(recorder)
         if run.owner or carried.owner_pid == os.getppid():
             # Remoter ones are announced with their first record: a helper that does nothing leaves no trace.
-            recorder.announce, announce = None, recorder.announce
-            announce()
+            recorder.announce = None
+            _announce(recorder, command, carried)
     return recorder
 
 

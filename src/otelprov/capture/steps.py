@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from opentelemetry import context, propagate, trace
+from opentelemetry.propagators.textmap import Getter
 
 from otelprov.capture.callsite import code_attributes
 from otelprov.capture.guard import guard
@@ -20,6 +21,9 @@ from otelprov.capture.inside import quietly
 from otelprov.capture.recorder import Recorder, current, current_step, random_bits
 from otelprov.capture.sampling import sampled
 from otelprov.semconv import (
+    CODE_FILE_PATH,
+    CODE_FUNCTION_NAME,
+    CODE_LINE_NUMBER,
     ERROR_TYPE,
     PROVENANCE_KIND_STEP,
     PROVENANCE_STEP_TYPE,
@@ -31,6 +35,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 INTERNAL, SERVER, CONSUMER = 1, 2, 5
 _ERROR = 2
+_MAX_DECORATORS = 16
 _API_KINDS = {INTERNAL: trace.SpanKind.INTERNAL, SERVER: trace.SpanKind.SERVER, CONSUMER: trace.SpanKind.CONSUMER}
 
 
@@ -40,8 +45,23 @@ class Step:
     Between `attach` and `detach` what the program does belongs to the step; they come in pairs, any number of times.
     """
 
-    __slots__ = ("_context", "_flags", "_links", "_parent_id", "_recorder", "_tokens", "attributes", "failed", "finished",
-                 "name", "scope", "span_id", "span_kind", "started", "trace_id")  # fmt: skip
+    __slots__ = (
+        "_context",
+        "_flags",
+        "_links",
+        "_parent_id",
+        "_recorder",
+        "_tokens",
+        "attributes",
+        "failed",
+        "finished",
+        "name",
+        "scope",
+        "span_id",
+        "span_kind",
+        "started",
+        "trace_id",
+    )
 
     def __init__(
         self,
@@ -168,14 +188,44 @@ def _surroundings(
     if new_trace and (not parent.is_valid or parent.span_id == recorder.run.span_id):
         surroundings = trace.set_span_in_context(trace.INVALID_SPAN, surroundings)
         if carrier:
-            surroundings = propagate.extract(carrier, surroundings)
+            surroundings = propagate.extract(carrier, surroundings, _ANY_CASE)
         parent = trace.get_current_span(surroundings).get_span_context()
     return surroundings, parent
+
+
+class _AnyCase(Getter[Mapping[str, str]]):
+    """Finds headers as propagators name them (`X-Amzn-Trace-Id`) among names in lower case."""
+
+    def get(self, carrier: Mapping[str, str], key: str) -> list[str] | None:
+        value = carrier.get(key.lower())
+        return None if value is None else [value]
+
+    def keys(self, carrier: Mapping[str, str]) -> list[str]:
+        return list(carrier)
+
+
+_ANY_CASE = _AnyCase()
 
 
 def carrier_fields() -> set[str]:
     """Names of the headers, in lower case, that say which trace a request belongs to."""
     return {field.lower() for field in propagate.get_global_textmap().fields}
+
+
+def function_attributes(function: Any) -> dict[str, Any]:
+    """`code.*` attributes of a function, seen through its decorators; empty for other callables."""
+    for _ in range(_MAX_DECORATORS):
+        if not inspect.isfunction(function):
+            return {}
+        function = vars(function).get("__wrapped__", function)
+    if not inspect.isfunction(function):
+        return {}
+    code = function.__code__
+    return {
+        CODE_FUNCTION_NAME: code.co_qualname,
+        CODE_FILE_PATH: os.path.abspath(code.co_filename),
+        CODE_LINE_NUMBER: code.co_firstlineno,
+    }
 
 
 def type_name(error: BaseException) -> str:
@@ -184,7 +234,7 @@ def type_name(error: BaseException) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-class step:  # noqa: N801 - used as a statement and as a decorator
+class step:
     """A declared part of a run: `with step("clean"):` or `@step("clean")` above a function or coroutine function.
 
     Does nothing where nothing is being recorded. What goes wrong inside passes unchanged and is noted.

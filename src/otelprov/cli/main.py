@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import importlib
 import io
 import os
@@ -60,6 +61,16 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was asked for; for one that there is not, name those that are spelled alike."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            alike = difflib.get_close_matches(args[0], COMMANDS, 2)
+            hint = f"; did you mean {' or '.join(alike)}?" if alike else ""
+            ctx.fail(f"there is no command '{printable(args[0])}'{hint}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table alone."""

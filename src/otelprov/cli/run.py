@@ -139,7 +139,9 @@ def _parse(arguments: Sequence[str]) -> _Asked:
                     raise _Stop(_USAGE, f"run: --param {value!r} is not KEY=VALUE")
                 asked.params[key] = held
         elif argument.startswith("-"):
-            raise _Stop(_USAGE, f"run: no such option: {argument}. Write -- before the command; see otelprov run --help")
+            raise _Stop(
+                _USAGE, f"run: no such option: {argument}. Write -- before the command; see otelprov run --help"
+            )
         else:
             asked.command = [argument, *rest]
             break
@@ -184,13 +186,16 @@ def _wait(pid: int) -> tuple[int, int]:
     signal.signal(signal.SIGQUIT, signal.SIG_IGN)
     _pid, status = os.waitpid(pid, 0)
     if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        return 128 + number, number
+        killed_by = os.WTERMSIG(status)
+        return 128 + killed_by, killed_by
     return os.WEXITSTATUS(status), 0
 
 
 def _complain(journal: Journal) -> None:
-    reasons = ", ".join(os.strerror(int(reason.removeprefix("os_error_"))) if reason[-1:].isdigit() else reason for reason in journal.lost)
+    reasons = ", ".join(
+        os.strerror(int(reason.removeprefix("os_error_"))) if reason[-1:].isdigit() else reason
+        for reason in journal.lost
+    )
     sys.stderr.write(f"otelprov: nothing is recorded, {journal.folder} can't be written: {reasons}\n")
 
 

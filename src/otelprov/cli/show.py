@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LABEL = 12
 
 
-@click.command(options_metavar="[--json]")
+@click.command()
 @click.argument("run_id", metavar="RUN")
 @click.option("--packages", is_flag=True, help="List the installed packages too.")
 @json_option

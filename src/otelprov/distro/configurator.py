@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configurator: the SDK as the environment asks for it, with the shipper in the place of the OTLP trace exporter."""
+"""The configurator: the SDK as the environment asks for it, the shipper in place of the OTLP trace exporter."""
 
 from __future__ import annotations
 

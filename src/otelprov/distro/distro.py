@@ -7,6 +7,7 @@ import logging
 import os
 from typing import Any
 
+from opentelemetry.instrumentation.dependencies import DependencyConflictError
 from opentelemetry.instrumentation.distro import BaseDistro
 
 from otelprov.capture.guard import failed
@@ -26,9 +27,9 @@ class OtelprovDistro(BaseDistro):  # type: ignore[misc]
         """Load one instrumentor; one that is broken does not take the others down with it."""
         try:
             super().load_instrumentor(entry_point, **kwargs)
-        except ImportError:
+        except (ImportError, DependencyConflictError):
             # Reported by the caller, which goes on.
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             logger.warning("the instrumentor %s failed and was left out: %s", entry_point.name, error)
             failed(f"instrumentor {entry_point.name}", error)

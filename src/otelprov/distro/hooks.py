@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs at start-up whichever distro was chosen: begin the run, then take our place beside the application's SDK."""
+"""What runs at start-up whichever distro was chosen: begin the run, then stand beside the application's SDK."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _OWN_SCOPE = "otelprov"
 _attached: TracerProvider | None = None
 
 
-class SpanJournal(SpanProcessor):  # type: ignore[misc]
+class SpanJournal(SpanProcessor):
     """Stamps the run on spans of others as they start, and puts them into the journal as they end."""
 
     def on_start(self, span: Span, parent_context: otel_context.Context | None = None) -> None:
@@ -33,7 +33,9 @@ class SpanJournal(SpanProcessor):  # type: ignore[misc]
             if recorder is None:
                 return
             span.set_attribute(PROVENANCE_RUN_ID, recorder.run.run_id)
-            if span.get_span_context().trace_id != recorder.run.trace_id and (span.parent is None or span.parent.is_remote):
+            if span.get_span_context().trace_id != recorder.run.trace_id and (
+                span.parent is None or span.parent.is_remote
+            ):
                 span.add_link(_context(recorder.run.trace_id, recorder.run.span_id, int(recorder.run.sampled)))
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -53,7 +55,7 @@ class SpanJournal(SpanProcessor):  # type: ignore[misc]
 
 def ended_span(span: ReadableSpan) -> EndedSpan:
     """An SDK span as the journal takes it."""
-    context = span.get_span_context()
+    context = span.get_span_context() or trace.INVALID_SPAN_CONTEXT
     scope = span.instrumentation_scope
     return EndedSpan(
         name=span.name,

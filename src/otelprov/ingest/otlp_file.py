@@ -86,12 +86,12 @@ class OtlpFileSource:
 
     def _json(self, stream: ByteStream, batcher: Batcher) -> Iterator[Batch]:
         line, whole = stream.line()
-        ends_an_object = line.rstrip(_BLANK).endswith(b"}") or not line.strip(_BLANK)
-        if line.startswith(_BOM):
-            line = b" " * len(_BOM) + line[len(_BOM) :]
+        while line and line.removeprefix(_BOM).isspace():
+            line, whole = stream.line()
+        line = line.removeprefix(_BOM).rjust(len(line))
         if whole:
             stream.put_back(line)
-        if whole and not ends_an_object and stream.offset == 0:
+        if whole and self._position == 0 and not line.rstrip(_BLANK).endswith(b"}"):
             yield from self._document(stream, batcher)
         yield from read_lines(stream, batcher, self.problems, self.sift, End.RETRY)
 

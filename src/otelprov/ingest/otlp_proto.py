@@ -50,9 +50,15 @@ def decode_logs(data: bytes, sift: Sift) -> list[Span]:
 def decode_unnamed(data: bytes, sift: Sift) -> list[Span]:
     """Decode a request of which nothing says whether it holds traces or logs. Raises MalformedError."""
     request = ExportTraceServiceRequest()
-    _parse(request, data)
+    try:
+        _parse(request, data)
+    except MalformedError as error:
+        try:
+            return decode_logs(data, sift)
+        except MalformedError:
+            raise error from None
     spans = [span for group in request.resource_spans for scoped in group.scope_spans for span in scoped.spans]
-    # A log record read as a span is one without ids: field 1 of the two has different types.
+    # A log record read as a span is one without ids: the fields of the two have different types.
     if spans and not any(span.trace_id for span in spans):
         return decode_logs(data, sift)
     return _traces(request, sift)

@@ -27,7 +27,8 @@ class _Rejoined(io.RawIOBase):
 
     def __init__(self, head: bytes, rest: Any) -> None:
         self._head = head
-        self._rest = rest
+        # One read at a time: `read` would go on until it met what is broken, and lose what came before that.
+        self._read = getattr(rest, "read1", rest.read)
         self.passed = 0
 
     def readable(self) -> bool:
@@ -37,7 +38,7 @@ class _Rejoined(io.RawIOBase):
         if self._head:
             data, self._head = self._head[: len(buffer)], self._head[len(buffer) :]
         else:
-            data = self._rest.read(len(buffer))
+            data = self._read(len(buffer))
         buffer[: len(data)] = data
         self.passed += len(data)
         return len(data)

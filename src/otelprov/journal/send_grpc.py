@@ -31,7 +31,7 @@ class GrpcSender:
                 _content(endpoint.certificate), _content(endpoint.client_key), _content(endpoint.client_certificate)
             )
             self._channel = grpc.secure_channel(parts.netloc, credentials, options=options, compression=compression)
-        self._stub = TraceServiceStub(self._channel)
+        self._stub = TraceServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     def send(self, request: dict[str, Any], timeout: float | None = None) -> Answer:
         """Send one request; see Sender."""

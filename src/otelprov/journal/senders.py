@@ -41,7 +41,7 @@ class Sender(Protocol):
     """Sends requests to one endpoint; used by one thread at a time."""
 
     def send(self, request: dict[str, Any], timeout: float | None = None) -> Answer:
-        """Send a request in OTLP/JSON shape; `timeout` in seconds, else the endpoint's. Never raises for the network."""
+        """Send a request in OTLP/JSON shape; `timeout` in seconds. Never raises for the network."""
 
     def close(self) -> None:
         """Give connections up."""

@@ -137,7 +137,9 @@ class Shipper:
             logger.warning("the OTLP endpoint refused a span, which stays in %s: %s", reader.path, answer.message)
             return True
         half = len(groups) // 2
-        return self._send(reader, groups[:half], report, deadline) and self._send(reader, groups[half:], report, deadline)
+        return self._send(reader, groups[:half], report, deadline) and self._send(
+            reader, groups[half:], report, deadline
+        )
 
     def close(self) -> None:
         """Give the connection up."""

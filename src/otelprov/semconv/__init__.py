@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every name that our telemetry uses, once; generated from the registry."""
 
-from otelprov.semconv.names import *  # noqa: F403
+from otelprov.semconv.names import *

@@ -1,0 +1,51 @@
+# Everything sets itself up on a machine that has Python 3.11+, make and the package registries.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+
+.PHONY: setup demo test lint fmt generate lock backends bench clean
+.DEFAULT_GOAL := test
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) tools/setup_venv.py $(VENV)
+	touch $@
+
+setup: $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/python examples/pipeline/demo.py
+
+test: $(STAMP) lint backends
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python semconv/generate.py --check
+
+fmt: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+generate: $(STAMP)
+	$(BIN)/python semconv/generate.py
+
+# Rewrites constraints.txt as one block: every direct and indirect dependency with hashes, for every platform.
+lock:
+	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip --quiet install uv
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit \
+	  --generate-hashes --no-annotate --no-emit-index-url --no-header --all-extras --group lint --group test \
+	  --output-file constraints.txt pyproject.toml tools/lock.in
+	rm -rf $(VENV)-lock
+
+backends: $(STAMP)
+	$(BIN)/python tools/backends.py
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-out

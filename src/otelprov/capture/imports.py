@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Observes which modules this process loads, from `start()` to `stop()`."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections import Counter
+from types import ModuleType
+
+from otelprov import config
+from otelprov.capture import import_hook
+from otelprov.capture.distributions import Distribution, distribution_of
+from otelprov.capture.fingerprint import file_version
+from otelprov.capture.guard import guard, guarded
+from otelprov.capture.import_hook import namespace_of
+from otelprov.capture.import_record import LoadedModule, emit_listed
+from otelprov.capture.import_summary import log_summary
+from otelprov.capture.import_tracker import OWN, Tracker, is_lazy, origin_of
+from otelprov.capture.importer import Importer
+from otelprov.capture.source_root import Kind, SourceRoot, find_root, main_file
+from otelprov.semconv import (
+    PROVENANCE_MODULE_STYLE_DYNAMIC,
+    PROVENANCE_MODULE_STYLE_PRELOADED,
+    PROVENANCE_MODULE_STYLE_TOP_LEVEL,
+)
+
+_MAX_WITHOUT_ORIGIN = 10_000
+
+
+class _Observation:
+    """From one `start` to its `stop`."""
+
+    def __init__(self) -> None:
+        self.root = SourceRoot(find_root())
+        self.tracker = Tracker(self.root, self._look_at_importer, with_python=config.IMPORTS_STDLIB.flag())
+        # Source files, as the interpreter spells them, that were looked at already.
+        self._importers: set[str] = set()
+
+    def list_preloaded(self) -> None:
+        """Tell of what was loaded before us, and of the script that is about to run."""
+        self._list_main(PROVENANCE_MODULE_STYLE_PRELOADED)
+        files, packages = self._sweep(PROVENANCE_MODULE_STYLE_PRELOADED)
+        listed = [
+            LoadedModule(
+                distribution.name,
+                style=PROVENANCE_MODULE_STYLE_PRELOADED,
+                purl=distribution.purl,
+                version=distribution.version,
+                count=count,
+            )
+            for distribution, count in packages.items()
+        ]
+        self._tell([*files, *listed], "preloaded")
+
+    def list_rest(self) -> None:
+        """Tell of what no load was seen of, and of modules of distributions that no span stands for."""
+        self._list_main(PROVENANCE_MODULE_STYLE_TOP_LEVEL)
+        files, _ = self._sweep(PROVENANCE_MODULE_STYLE_DYNAMIC)
+        self._tell(files, "others")
+        rest = [
+            LoadedModule(
+                distribution.name,
+                style=PROVENANCE_MODULE_STYLE_DYNAMIC,
+                purl=distribution.purl,
+                version=distribution.version,
+                count=count,
+            )
+            for distribution, count in self.tracker.take_uncounted().items()
+        ]
+        self._tell(rest, "others")
+
+    def _tell(self, modules: list[LoadedModule], title: str) -> None:
+        emit_listed(self.tracker.note(modules), title, root=self.root.path)
+
+    def _list_main(self, style: str) -> None:
+        path = main_file()
+        if path:
+            running = namespace_of(sys.modules.get("__main__")).get("__file__") is not None
+            self._list_file("__main__", path, style if running else PROVENANCE_MODULE_STYLE_TOP_LEVEL)
+
+    def _look_at_importer(self, importer: Importer) -> None:
+        file = importer.file
+        if file in self._importers or file.startswith("<") or len(self._importers) >= _MAX_WITHOUT_ORIGIN:
+            return
+        self._importers.add(file)
+        style = PROVENANCE_MODULE_STYLE_TOP_LEVEL if importer.module == "__main__" else PROVENANCE_MODULE_STYLE_DYNAMIC
+        self._list_file(importer.module, os.path.realpath(file), style)
+
+    def _list_file(self, name: str, path: str, style: str) -> None:
+        if self.tracker.knows(path) or self.root.kind_of(path) is not Kind.PROJECT:
+            return
+        digest, size = file_version(path)
+        if size >= 0:
+            self._tell([LoadedModule(name, path, style=style, digest=digest)], name)
+
+    def _sweep(self, style: str) -> tuple[list[LoadedModule], dict[Distribution, int]]:
+        files: dict[str, LoadedModule] = {}
+        packages: Counter[Distribution] = Counter()
+        for name, module in list(sys.modules.items()):
+            if name.partition(".")[0] in OWN or not issubclass(type(module), ModuleType) or is_lazy(module):
+                continue
+            namespace = namespace_of(module)
+            spec = namespace.get("__spec__")
+            if getattr(spec, "_initializing", False):
+                # Its end is still to be seen.
+                continue
+            origin = origin_of(spec) or namespace.get("__file__")
+            if not isinstance(origin, str) or not origin:
+                continue
+            kind = self.root.kind_of(origin)
+            if kind is Kind.PACKAGE:
+                packages[distribution_of(name, origin)] += 1
+            elif kind is Kind.PROJECT:
+                path = os.path.realpath(origin)
+                if path not in files and not self.tracker.knows(path):
+                    files[path] = LoadedModule(name, path, style=style, digest=file_version(path)[0])
+        return list(files.values()), packages
+
+
+_observation: _Observation | None = None
+
+
+def start() -> bool:
+    """Observe imports from now on; return whether they are (not with OTELPROV_IMPORTS=false). Harmless when repeated."""
+    global _observation
+    if _observation is not None:
+        return True
+    if not config.IMPORTS.flag():
+        return False
+    with guard("starting to observe imports"):
+        observation = _Observation()
+        if not import_hook.install(observation.tracker):
+            return False
+        _observation = observation
+        atexit.register(_at_exit)
+        observation.list_preloaded()
+    return _observation is not None
+
+
+def stop() -> None:
+    """Observe imports no longer. What was loaded stays readable until the next `start()`."""
+    global _observation, _stopped
+    observation, _observation = _observation, None
+    if observation is None:
+        return
+    import_hook.remove()
+    atexit.unregister(_at_exit)
+    _stopped = observation
+    with guard("ending to observe imports"):
+        _end(observation)
+
+
+def loaded_files() -> list[str]:
+    """Real paths of the project's files that this process has loaded, in order of completion; a copy, thread-safe."""
+    return list(dict.fromkeys(module.file for module in loaded_modules() if module.file))
+
+
+def loaded_modules() -> list[LoadedModule]:
+    """The project's modules, and other packages by distribution, in order of completion; a copy, thread-safe."""
+    observation = _observation or _stopped
+    return list(observation.tracker.loaded) if observation is not None else []
+
+
+_stopped: _Observation | None = None
+
+
+def _end(observation: _Observation) -> None:
+    observation.list_rest()
+    if config.IMPORTS_SUMMARY.flag():
+        log_summary(list(observation.tracker.loaded), observation.root.path)
+
+
+@guarded
+def _at_exit() -> None:
+    if _observation is not None:
+        _end(_observation)
+
+
+@guarded
+def _after_fork_in_child() -> None:
+    if _observation is not None:
+        _observation.tracker.after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
