@@ -4,54 +4,17 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import signal
 import sys
-import time
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from otelprov import __version__, config
-from otelprov.capture import carrier
-from otelprov.capture.command import understand
-from otelprov.capture.fingerprint import digest_bytes
-from otelprov.journal.encode import EndedSpan
+from otelprov import config
+from otelprov.cli.launched import LaunchedRun
 from otelprov.journal.journal import Journal
-from otelprov.semconv import (
-    EVENT_PROVENANCE_RUN_STARTED,
-    HOST_NAME,
-    PROCESS_EXIT_CODE,
-    PROCESS_PARENT_PID,
-    PROCESS_PID,
-    PROCESS_WORKING_DIRECTORY,
-    PROVENANCE_KIND,
-    PROVENANCE_KIND_RECORD,
-    PROVENANCE_KIND_RUN,
-    PROVENANCE_PROCESS_ID,
-    PROVENANCE_RUN_CODE_FILE,
-    PROVENANCE_RUN_COMMAND,
-    PROVENANCE_RUN_CONFIG_DIGEST,
-    PROVENANCE_RUN_ID,
-    PROVENANCE_RUN_NAME,
-    PROVENANCE_RUN_PARAMS,
-    PROVENANCE_RUN_PARENT_ID,
-    PROVENANCE_RUN_SIGNAL,
-    PROVENANCE_RUN_STATUS,
-    PROVENANCE_RUN_STATUS_COMPLETED,
-    PROVENANCE_RUN_STATUS_FAILED,
-    PROVENANCE_RUN_STATUS_INTERRUPTED,
-    PROVENANCE_RUN_TRIGGER,
-    PROVENANCE_RUN_TRIGGER_CLI,
-    PROVENANCE_RUN_TRIGGER_RUN,
-    PROVENANCE_SEQ,
-    SERVICE_INSTANCE_ID,
-    SERVICE_NAME,
-    TELEMETRY_DISTRO_NAME,
-    TELEMETRY_DISTRO_VERSION,
-)
 
 USAGE = """Usage: otelprov run [--name NAME] [--param KEY=VALUE]... -- COMMAND [ARGUMENT]...
 
@@ -96,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
         return stop.status
     if not config.ENABLED.flag():
         return _wait(_start(path, asked.command, os.environ))[0]
-    launched = _Launched(asked)
+    launched = LaunchedRun(asked.command, asked.name, asked.params)
     environment = launched.environment()
     started = launched.announce()
     if not started:
@@ -197,144 +160,6 @@ def _complain(journal: Journal) -> None:
         for reason in journal.lost
     )
     sys.stderr.write(f"otelprov: nothing is recorded, {journal.folder} can't be written: {reasons}\n")
-
-
-class _Launched:
-    """The run that this launcher has begun: it writes the first record and the last."""
-
-    def __init__(self, asked: _Asked) -> None:
-        self._command = understand(asked.command)
-        self._asked = asked
-        self.name = asked.name or config.RUN_NAME.text() or self._command.name
-        self._carried = carrier.read()
-        self.run_id = os.urandom(16).hex()
-        self._trace_id = self._carried.trace_id or int.from_bytes(os.urandom(16), "big") or 1
-        self._span_id = int.from_bytes(os.urandom(8), "big") or 1
-        self._flags = self._carried.flags if self._carried.trace_id else 1
-        self._started = time.time_ns()
-        self._sequence = 0
-        process_id = os.urandom(8).hex()
-        self._process_id = process_id
-        service = os.environ.get("OTEL_SERVICE_NAME", "").strip() or self.name.removesuffix(".py")
-        resource = {
-            SERVICE_NAME: service,
-            SERVICE_INSTANCE_ID: process_id,
-            PROVENANCE_RUN_ID: self.run_id,
-            PROVENANCE_PROCESS_ID: process_id,
-            TELEMETRY_DISTRO_NAME: "otelprov",
-            TELEMETRY_DISTRO_VERSION: __version__,
-            HOST_NAME: os.uname().nodename,
-            PROCESS_PID: os.getpid(),
-        }
-        self.journal = Journal(config.journal_folder(), process_id, resource)
-
-    def environment(self) -> dict[str, str]:
-        """The command's environment: observed by the .pth file, and part of this run."""
-        environment = dict(os.environ)
-        environment[config.AUTOLOAD.variable] = "1"
-        carrier.write_owner(environment, os.getpid(), self._started, self._carried.span_id)
-        environment.pop(config.RUN_NAME.variable, None)
-        carrier.write(
-            environment,
-            trace_id=self._trace_id,
-            span_id=self._span_id,
-            flags=self._flags,
-            run_id=self.run_id,
-            run_name=self.name,
-        )
-        return environment
-
-    def announce(self) -> bool:
-        """Write the record that the run has begun; False where nothing can be written."""
-        details: dict[str, Any] = {
-            PROVENANCE_RUN_NAME: self.name,
-            PROVENANCE_RUN_COMMAND: self._command.line,
-            PROVENANCE_RUN_TRIGGER: PROVENANCE_RUN_TRIGGER_CLI,
-            PROCESS_PID: os.getpid(),
-            PROCESS_PARENT_PID: os.getppid(),
-            HOST_NAME: os.uname().nodename,
-        }
-        if self._command.script:
-            details[PROVENANCE_RUN_CODE_FILE] = self._command.script
-        try:
-            details[PROCESS_WORKING_DIRECTORY] = os.getcwd()
-        except OSError:
-            details[PROCESS_WORKING_DIRECTORY] = ""
-        if self._carried.run_id:
-            details[PROVENANCE_RUN_TRIGGER] = PROVENANCE_RUN_TRIGGER_RUN
-            details[PROVENANCE_RUN_PARENT_ID] = self._carried.run_id
-        if self._asked.params:
-            canonical = json.dumps(self._asked.params, sort_keys=True, separators=(",", ":"))
-            details[PROVENANCE_RUN_PARAMS] = canonical
-            details[PROVENANCE_RUN_CONFIG_DIGEST] = digest_bytes(canonical.encode())
-        now = time.time_ns()
-        span = EndedSpan(
-            name=f"started {self.name}",
-            trace_id=self._trace_id,
-            span_id=int.from_bytes(os.urandom(8), "big") or 1,
-            parent_id=self._span_id,
-            start=now,
-            end=now,
-            attributes=self._stamp({PROVENANCE_KIND: PROVENANCE_KIND_RECORD, PROVENANCE_PROCESS_ID: self._process_id}),
-            events=[(EVENT_PROVENANCE_RUN_STARTED, now, self._stamp(details))],
-            flags=self._flags,
-        )
-        return self.journal.append(span)
-
-    def end(self, status: int, signal_number: int) -> None:
-        """Write the run's own span: the last record, with the exit status or the signal."""
-        attributes: dict[str, Any] = {
-            PROVENANCE_KIND: PROVENANCE_KIND_RUN,
-            PROVENANCE_PROCESS_ID: self._process_id,
-            PROVENANCE_RUN_NAME: self.name,
-            PROVENANCE_RUN_STATUS: _status(status, signal_number),
-            PROVENANCE_RUN_COMMAND: self._command.line,
-        }
-        if signal_number:
-            attributes[PROVENANCE_RUN_SIGNAL] = signal.Signals(signal_number).name
-        else:
-            attributes[PROCESS_EXIT_CODE] = status
-        span = EndedSpan(
-            name=f"run {self.name}",
-            trace_id=self._trace_id,
-            span_id=self._span_id,
-            parent_id=self._carried.span_id,
-            start=self._started,
-            end=time.time_ns(),
-            attributes=self._stamp(attributes),
-            status=2 if status else 0,
-            flags=self._flags,
-        )
-        self.journal.append(span)
-        self._ship()
-
-    def summary(self, status: int, signal_number: int) -> str:
-        """The one line for stderr."""
-        how = f"by {signal.Signals(signal_number).name}" if signal_number else f"with exit status {status}"
-        seconds = (time.time_ns() - self._started) / 1e9
-        return (
-            f"otelprov: run {self.run_id[:8]} ({self.name}) {_status(status, signal_number)} {how} after {seconds:.1f} s;"
-            f" see: otelprov show {self.run_id[:8]}\n"
-        )
-
-    def _stamp(self, values: dict[str, Any]) -> dict[str, Any]:
-        self._sequence += 1
-        return {PROVENANCE_RUN_ID: self.run_id, PROVENANCE_SEQ: self._sequence, **values}
-
-    def _ship(self) -> None:
-        exporters = os.environ.get("OTEL_TRACES_EXPORTER", "otlp")
-        endpoint = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-        if not endpoint or not self.journal.path or "otlp" not in exporters or config.SHIP.text() == "never":
-            return
-        from otelprov.cli.run_shipping import ship_briefly
-
-        ship_briefly(self.journal.path)
-
-
-def _status(status: int, signal_number: int) -> str:
-    if signal_number:
-        return PROVENANCE_RUN_STATUS_INTERRUPTED
-    return PROVENANCE_RUN_STATUS_FAILED if status else PROVENANCE_RUN_STATUS_COMPLETED
 
 
 def main() -> NoReturn:
