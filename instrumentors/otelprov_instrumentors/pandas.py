@@ -79,7 +79,6 @@ _CLASSES = (
 # Operators and conversions that have no public name of their own.
 _OPERATIONS = (
     *(f"{owner}.{kind}_method" for owner in ("DataFrame", "Series") for kind in ("_arith", "_cmp", "_logical")),
-    *(f"{owner}.{name}" for owner in ("DataFrame", "Series") for name in ("__array__", "values")),
     "core.generic.NDFrame.__array_ufunc__",
     "core.groupby.ops.SeriesSplitter._chop",
     "core.groupby.ops.FrameSplitter._chop",
@@ -91,6 +90,7 @@ _SELECTIONS = (
     "core.groupby.generic.DataFrameGroupBy.__getitem__",
     "core.indexing._LocationIndexer.__getitem__",
 )
+_CONVERSIONS = ("core.generic.NDFrame.__array__", "Series.__array__", "DataFrame.__array__", "DataFrame.values", "Series.values")
 _OPERATOR = _pandas.results(
     *(f"__{r}{name}__" for r in ("", "r") for name in ("add sub mul truediv floordiv mod pow and or xor".split())),
     *("__eq__ __ne__ __lt__ __le__ __gt__ __ge__".split()),
@@ -135,6 +135,7 @@ class PandasInstrumentor(Instrumentor):
         ),
         *_follow(_SELECTIONS, _pandas.results(selecting=True)),
         *_follow(_OPERATIONS, _OPERATOR),
+        *_follow(_CONVERSIONS, _pandas.converted()),
         *_follow(_FUNCTIONS, _result),
         *_follow([f"{owner}.*" for owner in _CLASSES], _result),
     )

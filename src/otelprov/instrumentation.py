@@ -103,6 +103,8 @@ class _Applied:
 class _Builtin(functools.partial):  # type: ignore[type-arg]
     """Stands in for a builtin function, which unlike a Python function is no method of the class that holds it."""
 
+    __name__: str
+
     def __new__(cls, original: Callable[..., Any], wrapper: Callable[..., Any]) -> _Builtin:
         made = super().__new__(cls, wrapper)
         functools.update_wrapper(made, original)
@@ -113,7 +115,7 @@ class _Builtin(functools.partial):  # type: ignore[type-arg]
 
     def __reduce__(self) -> str:  # type: ignore[override]
         # Pickled by name, as the original is.
-        return str(self.__name__)
+        return self.__name__
 
 
 class Instrumentor(BaseInstrumentor):  # type: ignore[misc]

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lineage published into the real Jaeger: its dependencies are the lineage, and publishing again adds nothing."""
 
-
 import graphs
 import pytest
+import recorded
 from backend_processes import Jaeger, get_json, wait_until
+from command_line import CommandLine
 
 from otelprov.errors import BackendUnreachableError
 from otelprov.export.deliver import deliver, endpoint_at
@@ -83,3 +84,18 @@ def test_a_span_in_jaeger_leads_to_its_evidence(jaeger):
 def test_the_query_port_is_not_taken_for_the_otlp_port(jaeger):
     with pytest.raises(BackendUnreachableError, match="OTLP/HTTP port"):
         deliver(derived_traces(graphs.training()), endpoint_at(jaeger.query))
+
+
+def test_by_command_into_jaeger_and_back_without_becoming_evidence(jaeger, tmp_path):
+    here = CommandLine(tmp_path / "here")
+    recorded.training(here.home)
+    assert here("ship", "--to", jaeger.otlp_http).status == 0
+    answer = here("lineage", "+model.pkl", "--json").document
+    assert here("publish", "--to", jaeger.otlp_http, "--json").document["traces"] == 2
+    wait_until(lambda: "job:train.py" in jaeger.services(), "the published service in Jaeger")
+
+    there = CommandLine(tmp_path / "there")
+    wait_until(lambda: there("ingest", f"jaeger={jaeger.query}").status == 0, "everything taken in from Jaeger")
+    runs = {run["run_id"] for run in there("runs", "--json").document["runs"]}
+    assert runs == {f"{number:04x}{'0' * 28}" for number in (0x7C1D, 0x7C1E)}
+    assert there("lineage", "+model.pkl", "--json").document == answer

@@ -130,3 +130,20 @@ def test_names_cannot_steer_the_terminal():
     graph = graphs.graph([evil, run], graphs.step(run, [], [evil]), [evil])
     assert "\x1b" not in drawn(graph)
     assert "\x07" not in drawn(graph)
+
+
+def test_many_runs_of_one_name_fold_with_all_that_they_made():
+    source = graphs.entity("/d/source.csv")
+    outputs = [graphs.entity(f"/d/{place}.out", time=graphs.T0 + place) for place in range(6)]
+    runs = [graphs.run("score", place + 1, graphs.T0 + place) for place in range(6)]
+    edges = [edge for run, out in zip(runs, outputs, strict=True) for edge in graphs.step(run, [source], [out])]
+    lines = drawn(graphs.graph([source, *outputs, *runs], edges, [source])).splitlines()
+    assert lines[2].startswith("└─ 6 runs of score  ")
+    assert lines[3:] == ["   └─ 6 files  0.out … 5.out  (flow)", "6 runs, 7 entities"]
+
+
+def test_runs_alone():
+    first, second = graphs.run("a", 1), graphs.run("b", 2)
+    edge = graphs.Edge(first.id, second.id, "informed", "order", second.id, "", "")
+    lines = drawn(graphs.graph([first, second], [edge], [second])).splitlines()
+    assert [line.split()[0] for line in lines] == ["b", "└─", "2"]

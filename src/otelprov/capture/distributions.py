@@ -81,6 +81,11 @@ def _find(key: str, folder: str) -> Distribution:
                 if _holds(os.path.join(site.folder, entry), path):
                     return _described(entry)
         path = path.rpartition("/")[0]
+    # A second module of a distribution whose first is named like itself.
+    for site in sites:
+        for entry in site.metadata.values():
+            if parts[0] in _listing(os.path.join(site.folder, entry, "top_level.txt")).split():
+                return _described(entry)
     return Distribution(parts[0])
 
 
@@ -93,7 +98,9 @@ def _site(folder: str) -> _Site:
         entries = os.listdir(folder)
     except OSError:
         entries = []
-    modules = {_normalised(entry.partition(".")[0]) for entry in entries if not _is_metadata(entry)}
+    modules = {
+        _normalised(entry.partition(".")[0]) for entry in entries if "." not in entry or entry.endswith((".py", ".so"))
+    }
     for entry in entries:
         if _is_metadata(entry):
             name = _normalised(_split(entry)[0])

@@ -25,10 +25,14 @@ _RETURNS = frozenset(dis.opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST"
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """`code` is the exit status, None where it is not known; `error` the unhandled exception."""
+    """`code` is the exit status, None where a signal ends the process; `error` the unhandled exception.
+
+    `untold` says that the status is not known yet: the program raised SystemExit itself.
+    """
 
     code: int | None = 0
     error: BaseException | None = None
+    untold: bool = False
 
     def describe(self) -> tuple[str, str, str]:
         """Type, message and stack of the error, scrubbed; never runs more of the program's code than printing did."""
@@ -44,7 +48,9 @@ class End:
         return name, scrub_text(message), scrub_text(stack)
 
 
-_last_exit: tuple[object, FrameType | None] | None = None
+_last_exit: object = None
+_exit_called = False
+_main_frame: FrameType | None = None
 _finish: Callable[[End], None] | None = None
 
 
@@ -76,13 +82,30 @@ def _end() -> End:
     error = getattr(sys, "last_value", None)
     if isinstance(error, BaseException) and not hasattr(sys, "ps1"):
         return End(None if isinstance(error, KeyboardInterrupt) else 1, error)
-    if _last_exit is None:
+    if _main_frame is not None and _has_returned(_main_frame):
+        # Whatever SystemExit there was has been caught, and the program went on to its end.
         return End(0)
-    argument, frame = _last_exit
-    if frame is not None and _has_returned(frame):
-        # Somebody caught that SystemExit, and the program went on to its end.
-        return End(0)
-    return End(exit_status(argument))
+    if _exit_called:
+        return End(exit_status(_last_exit))
+    return End(None, untold=True) if _main_frame is not None else End(0)
+
+
+def watch_main() -> None:
+    """Find the frame of the program's main code when it starts, to know at the end how it was left.
+
+    Called last before the program starts: a profile function of ours sees the few calls up to the first frame of the
+    program and takes itself away there, so that nothing of the program runs under it.
+    """
+    if sys.getprofile() is None:
+        sys.setprofile(_find_main)
+
+
+def _find_main(frame: FrameType, event: str, _argument: object) -> None:
+    global _main_frame
+    code = frame.f_code
+    if event == "call" and frame.f_back is None and code.co_name in ("<module>", "_run_module_as_main"):
+        sys.setprofile(None)
+        _main_frame = frame
 
 
 def exit_status(argument: object) -> int:
@@ -100,16 +123,13 @@ def _has_returned(frame: FrameType) -> bool:
 
 
 def _note_exit(argument: object) -> None:
-    global _last_exit
+    global _last_exit, _exit_called
     if threading.current_thread() is not threading.main_thread():
         # Ends that thread only.
         return
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None and frame.f_back is not None:
-        frame = frame.f_back
     # The argument itself may be any object; only what the status depends on is kept.
-    kept = argument if argument is None or type(argument) in (int, bool) else "not a number"
-    _last_exit = (kept, frame)
+    _last_exit = argument if argument is None or type(argument) in (int, bool) else "not a number"
+    _exit_called = True
 
 
 def _wrapped_exit(original: Callable[..., NoReturn]) -> Callable[..., NoReturn]:

@@ -39,9 +39,12 @@ SCOPE = "otelprov.files"
 _MAX_REMEMBERED = 10_000
 # Opens by these are Python's own business, or a log.
 _MACHINERY = frozenset(
-    "importlib._bootstrap_external _frozen_importlib_external importlib.metadata importlib.util importlib._abc zipimport "
-    "linecache tokenize inspect traceback pkgutil runpy site sysconfig locale gettext platform mimetypes netrc "
-    "zoneinfo._common zoneinfo._tzpath logging logging.handlers multiprocessing.resource_tracker".split()
+    (
+        *("importlib._bootstrap_external", "_frozen_importlib_external", "importlib.metadata", "importlib.util"),
+        *("zipimport", "linecache", "tokenize", "inspect", "traceback", "pkgutil", "runpy", "site", "sysconfig"),
+        *("locale", "gettext", "platform", "mimetypes", "netrc", "zoneinfo._common", "zoneinfo._tzpath"),
+        *("logging", "logging.handlers", "multiprocessing.resource_tracker"),
+    )
 )
 
 
@@ -55,14 +58,13 @@ class Write:
     # The version, and the size in bytes, with which nothing would have been written; "" and -1 where any end counts.
     before: str
     size: int
+    own: Read | None
     code: Mapping[str, Any]
     step: str
     parent: tuple[int, int, int]
     process: str
     # Weak references to the file objects through which it is written.
     handles: list[weakref.ref[Any]] = field(default_factory=list)
-    # Nobody tells us when it is closed.
-    watched: bool = True
 
 
 @dataclass(slots=True)
@@ -104,7 +106,7 @@ def opened(file: Any, mode: str, started: int, *, through_opener: bool = False) 
     if "r" in mode and not updating:
         return
     operation = PROVENANCE_OPERATION_APPEND if "a" in mode else PROVENANCE_OPERATION_WRITE
-    write = begin_write(entity, operation, started, before=read.entity.version if read is not None else "")
+    write = begin_write(entity, operation, started, own=read)
     if write is not None:
         if operation == PROVENANCE_OPERATION_APPEND:
             write.size = os.fstat(raw.fileno()).st_size or -1
@@ -128,7 +130,7 @@ def opened_descriptor(fd: int, flags: int, path: Any, started: int) -> None:
     if access != os.O_RDONLY:
         operation = PROVENANCE_OPERATION_APPEND if flags & os.O_APPEND else PROVENANCE_OPERATION_WRITE
         before = "" if fresh else file_version(entity.name)[0]
-        known.write = begin_write(entity, operation, started, before=before)
+        known.write = begin_write(entity, operation, started, before=before, own=known.read)
         if known.write is not None:
             _writes[known.write] = None
     if len(_descriptors) >= _MAX_REMEMBERED:
@@ -195,14 +197,27 @@ def record_read(entity: Entity, started: int, *, scope: str = SCOPE) -> Read | N
     return read
 
 
-def begin_write(entity: Entity, operation: str, started: int, *, before: str = "") -> Write | None:
-    """Note that a file is being written from here; nothing is recorded before `finish`."""
+def begin_write(
+    entity: Entity, operation: str, started: int, *, before: str = "", own: Read | None = None
+) -> Write | None:
+    """Note that a file is being written from here; nothing is recorded before `finish`.
+
+    `before` is the version that would mean that nothing was written, `own` a read of the same handle.
+    """
     recorder = current()
     if recorder is None:
         return None
-    context = recorder.parent_context()
     return Write(
-        entity, operation, started, before, -1, code_attributes(), current_step.get(), context, recorder.process_id
+        entity,
+        operation,
+        started,
+        before=before or (own.entity.version if own is not None else ""),
+        size=-1,
+        own=own,
+        code=code_attributes(),
+        step=current_step.get(),
+        parent=recorder.parent_context(),
+        process=recorder.process_id,
     )
 
 
@@ -224,7 +239,11 @@ def finish(write: Write) -> None:
     # Where it is written on by somebody who had it open longer than the process, only a change is news.
     write.before = version
     known = [origins for reference in write.handles if (origins := origins_of(reference())) is not None]
-    record_write(write, version, size, known[0] if known else None)
+    sources = known[0] if known else None
+    if sources is not None and write.own is not None and sources.reads == {write.own}:
+        # What was read from the handle itself says nothing of what was written to it.
+        sources = None
+    record_write(write, version, size, sources)
 
 
 def record_write(write: Write, version: str, size: int, sources: Origins | None) -> Read | None:
@@ -264,7 +283,6 @@ def follow_unwatched(write: Write) -> None:
     """Settle a write of whose handle nothing is known when its path is next touched, or at the end."""
     if len(_unwatched) >= _MAX_REMEMBERED:
         finish(next(iter(_unwatched)))
-    write.watched = False
     _unwatched[write] = None
 
 

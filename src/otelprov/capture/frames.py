@@ -177,6 +177,19 @@ class Following:
             self._found = os.path.join(os.path.dirname(str(sys.modules[self._library].__file__)), "")
         return self._found
 
+    def converted(self) -> Follow:
+        """As `results`, for conversions that the library itself makes all the time: only those that the program asks for."""
+        follow = self.results()
+
+        def follow_outside(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+            if not self._is_caller(sys._getframe(2)):
+                follow(args, kwargs, result)
+
+        return follow_outside
+
+    def _is_caller(self, frame: FrameType) -> bool:
+        return frame.f_code.co_filename.startswith(self._found or self.folder)
+
     def results(self, *via: str, selecting: bool = False) -> Follow:
         """The result comes from all arguments.
 
@@ -233,6 +246,8 @@ class Following:
         """
 
         def follow(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+            if not via and self._is_caller(sys._getframe(2)):
+                return
             value = kwargs[name] if name in kwargs else args[position] if position < len(args) else None
             found, unknown = contents((value,))
             if (found is None and not unknown) or not ("*" in via or entry(self.folder) in ("", *via)):

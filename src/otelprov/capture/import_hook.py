@@ -7,8 +7,8 @@ are what they were; loaders, specs and modules are not touched at all.
 
 from __future__ import annotations
 
-import importlib._bootstrap as _bootstrap
-import importlib._bootstrap_external as _bootstrap_external
+import importlib._bootstrap
+import importlib._bootstrap_external
 import sys
 from types import ModuleType, TracebackType
 from typing import Any, Protocol
@@ -26,6 +26,8 @@ class Observer(Protocol):
         """It was loaded, or `error` was raised; no import lock is held any more."""
 
 
+_bootstrap: Any = importlib._bootstrap
+_bootstrap_external: Any = importlib._bootstrap_external
 _observer: Observer | None = None
 _LockManager: Any = getattr(_bootstrap, "_ModuleLockManager", None)
 _Loader: Any = getattr(_bootstrap_external, "_LoaderBasics", None)
@@ -54,7 +56,7 @@ def namespace_of(module: object) -> dict[str, Any]:
 def _begin(name: str, spec: Any) -> Any:
     try:
         return _observer.begin(name, spec) if _observer is not None else None
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         failed("observing imports", error)
         return None
 
@@ -63,7 +65,7 @@ def _end(opened: Any, error: BaseException | None) -> None:
     try:
         if _observer is not None:
             _observer.end(opened, error)
-    except Exception as problem:  # noqa: BLE001
+    except Exception as problem:
         failed("observing imports", problem)
 
 
@@ -101,7 +103,7 @@ class _Execution:
         self.module = module
 
     def __enter__(self) -> None:
-        spec = namespace_of(self.module).get("__spec__")
+        spec: Any = namespace_of(self.module).get("__spec__")
         # An import statement is told of by its lock already; this is for what executes a spec itself.
         importing = spec is None or getattr(spec, "_initializing", False)
         self.opened = None if importing else _begin(str(spec.name), spec)

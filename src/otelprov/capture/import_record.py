@@ -84,10 +84,8 @@ def emit_span(
         return
     values = module.attributes(root)
     if error is not None:
-        kind = type(error)
-        values[ERROR_TYPE] = (
-            kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-        )
+        module_name, name = type(error).__module__, type(error).__qualname__
+        values[ERROR_TYPE] = name if module_name == "builtins" else f"{module_name}.{name}"
     recorder.emit(
         PROVENANCE_KIND_IMPORT,
         f"import {module.name}",

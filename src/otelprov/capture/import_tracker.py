@@ -7,10 +7,9 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from otelprov.capture.distributions import Distribution, distribution_of
 from otelprov.capture.fingerprint import file_version
@@ -57,12 +56,22 @@ class Load:
 _open: ContextVar[Load | None] = ContextVar("otelprov_import", default=None)
 
 
+class Scripts(Protocol):
+    """Who looks for files that no import statement loads: the main script, and what others execute."""
+
+    def importing(self, importer: Importer) -> None:
+        """Code of this file has imported something worth a span."""
+
+    def imported(self) -> None:
+        """An outermost import is done."""
+
+
 class Tracker:
     """Told by the import hook, from any thread. No lock of ours: all that is shared is changed in single operations."""
 
-    def __init__(self, root: SourceRoot, on_importer: Callable[[Importer], None], *, with_python: bool) -> None:
+    def __init__(self, root: SourceRoot, scripts: Scripts, *, with_python: bool) -> None:
         self.root = root
-        self.on_importer = on_importer
+        self._scripts = scripts
         self.loaded: list[LoadedModule] = []
         self._with_python = with_python
         # By file and digest, with the load that is telling of it.
@@ -97,6 +106,8 @@ class Tracker:
             else:
                 self._uncounted.append(opened.distribution)
         opened.spec = None
+        if opened.above is None:
+            self._scripts.imported()
 
     def note(self, modules: list[LoadedModule]) -> list[LoadedModule]:
         """Take modules whose loading was not seen; return those that are news."""
@@ -220,7 +231,7 @@ class Tracker:
             parent=(load.trace_id, load.parent, load.flags) if load.trace_id else None,
             error=error,
         )
-        self.on_importer(importer)
+        self._scripts.importing(importer)
 
 
 def origin_of(spec: Any) -> str:

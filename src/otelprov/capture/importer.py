@@ -43,7 +43,7 @@ def find_importer(depth: int) -> Importer:
     while frame is not None:
         name = frame.f_globals.get("__name__")
         if isinstance(name, str):
-            if name == "importlib" or name.startswith("importlib.") and name not in _MACHINERY:
+            if name == "importlib" or (name.startswith("importlib.") and name not in _MACHINERY):
                 dynamic = True
             elif name not in _MACHINERY and not name.startswith("otelprov.capture.import"):
                 if not (name.startswith("otelprov.") and not _is_statement(frame)):

@@ -34,13 +34,18 @@ class _Observation:
 
     def __init__(self) -> None:
         self.root = SourceRoot(find_root())
-        self.tracker = Tracker(self.root, self._look_at_importer, with_python=config.IMPORTS_STDLIB.flag())
+        self.tracker = Tracker(self.root, self, with_python=config.IMPORTS_STDLIB.flag())
         # Source files, as the interpreter spells them, that were looked at already.
         self._importers: set[str] = set()
+        self._main_known = False
 
     def list_preloaded(self) -> None:
         """Tell of what was loaded before us, and of the script that is about to run."""
-        self._list_main(PROVENANCE_MODULE_STYLE_PRELOADED)
+        path = main_file()
+        if path:
+            running = namespace_of(sys.modules.get("__main__")).get("__file__") is not None
+            style = PROVENANCE_MODULE_STYLE_PRELOADED if running else PROVENANCE_MODULE_STYLE_TOP_LEVEL
+            self._list_file("__main__", path, style)
         files, packages = self._sweep(PROVENANCE_MODULE_STYLE_PRELOADED)
         listed = [
             LoadedModule(
@@ -56,7 +61,7 @@ class _Observation:
 
     def list_rest(self) -> None:
         """Tell of what no load was seen of, and of modules of distributions that no span stands for."""
-        self._list_main(PROVENANCE_MODULE_STYLE_TOP_LEVEL)
+        self.imported()
         files, _ = self._sweep(PROVENANCE_MODULE_STYLE_DYNAMIC)
         self._tell(files, "others")
         rest = [
@@ -74,13 +79,16 @@ class _Observation:
     def _tell(self, modules: list[LoadedModule], title: str) -> None:
         emit_listed(self.tracker.note(modules), title, root=self.root.path)
 
-    def _list_main(self, style: str) -> None:
-        path = main_file()
-        if path:
-            running = namespace_of(sys.modules.get("__main__")).get("__file__") is not None
-            self._list_file("__main__", path, style if running else PROVENANCE_MODULE_STYLE_TOP_LEVEL)
+    def imported(self) -> None:
+        """Look for the main script, whose name may have been unknown when the observation began."""
+        if not self._main_known:
+            file = namespace_of(sys.modules.get("__main__")).get("__file__")
+            if isinstance(file, str):
+                self._main_known = True
+                self._list_file("__main__", os.path.realpath(file), PROVENANCE_MODULE_STYLE_TOP_LEVEL)
 
-    def _look_at_importer(self, importer: Importer) -> None:
+    def importing(self, importer: Importer) -> None:
+        """Look at the file of code that imports, which may be one that no import statement has loaded."""
         file = importer.file
         if file in self._importers or file.startswith("<") or len(self._importers) >= _MAX_WITHOUT_ORIGIN:
             return
@@ -120,10 +128,11 @@ class _Observation:
 
 
 _observation: _Observation | None = None
+_stopped: _Observation | None = None
 
 
 def start() -> bool:
-    """Observe imports from now on; return whether they are (not with OTELPROV_IMPORTS=false). Harmless when repeated."""
+    """Observe imports from now on; return whether they are: not with OTELPROV_IMPORTS=false. Harmless if repeated."""
     global _observation
     if _observation is not None:
         return True
@@ -161,9 +170,6 @@ def loaded_modules() -> list[LoadedModule]:
     """The project's modules, and other packages by distribution, in order of completion; a copy, thread-safe."""
     observation = _observation or _stopped
     return list(observation.tracker.loaded) if observation is not None else []
-
-
-_stopped: _Observation | None = None
 
 
 def _end(observation: _Observation) -> None:

@@ -42,6 +42,7 @@ from otelprov.semconv import (
 
 # A span never carries more events of ours; the rest goes into siblings.
 MAX_EVENTS = 100
+_count = 0
 _GENERATING = (PROVENANCE_OPERATION_WRITE, PROVENANCE_OPERATION_APPEND)
 
 
@@ -68,9 +69,11 @@ def record_io(
     `name` the span's name, and `parent` (trace id, span id, flags) the current span that it would hang under.
     Returns None where nothing is being recorded.
     """
+    global _count
     recorder = current()
     if recorder is None:
         return None
+    _count += 1
     with quietly():
         producer = producer_of(entity) if operation == PROVENANCE_OPERATION_READ else None
         described = describe(entity, size, rows, columns)
@@ -105,6 +108,11 @@ def record_io(
         if generating:
             _note_producer(recorder, entity, span.trace_id, span.span_id)
         return Read(entity, span.trace_id, span.span_id)
+
+
+def recorded() -> int:
+    """A number that grows with every call of `record_io` that recorded something."""
+    return _count
 
 
 def describe(entity: Entity, size: int = -1, rows: int | None = None, columns: int | None = None) -> dict[str, Any]:

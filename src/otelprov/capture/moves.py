@@ -24,10 +24,9 @@ _PASSING_PREFIXES = ("tmp", ".", "~", "_tmp")
 def named_in(path: Any, folder: Any = None) -> str | None:
     """Absolute path of a name, links in its folder resolved but not the name itself; `folder` is a `dir_fd`."""
     try:
-        plain = os.fspath(path)
+        plain = os.fsdecode(path)
     except TypeError:
         return None
-    plain = os.fsdecode(plain) if isinstance(plain, bytes) else plain
     if folder is not None and not os.path.isabs(plain):
         base = descriptor_path(folder) if isinstance(folder, int) else None
         if base is None:

@@ -111,12 +111,48 @@ class Recorder:
         parent: tuple[int, int, int] | None = None,
         span_kind: int = 1,
     ) -> EndedSpan:
-        """Put one ended span of ours into the journal.
+        """Put one ended span of ours into the journal, and return it.
 
         `start` and `end` are nanoseconds since the epoch, now where 0. `parent` is (trace id, parent span id, flags).
         """
         if self.announce is not None:
             self._announce()
+        span = self.make(
+            kind,
+            name,
+            attributes,
+            scope=scope,
+            start=start,
+            end=end,
+            events=events,
+            links=links,
+            status=status,
+            status_message=status_message,
+            span_id=span_id,
+            parent=parent,
+            span_kind=span_kind,
+        )
+        self.put(span)
+        return span
+
+    def make(
+        self,
+        kind: str,
+        name: str,
+        attributes: Mapping[str, Any],
+        *,
+        scope: str = "otelprov",
+        start: int = 0,
+        end: int = 0,
+        events: Sequence[Pending] = (),
+        links: Sequence[tuple[int, int]] = (),
+        status: int = 0,
+        status_message: str = "",
+        span_id: int = 0,
+        parent: tuple[int, int, int] | None = None,
+        span_kind: int = 1,
+    ) -> EndedSpan:
+        """The span that `emit` would put into the journal; it has its sequence number, so it must get there."""
         end = end or time.time_ns()
         trace_id, parent_id, flags = parent or self.parent_context()
         values = {
@@ -130,7 +166,7 @@ class Recorder:
         if step and PROVENANCE_STEP_ID not in values:
             values[PROVENANCE_STEP_ID] = step
         stamped = [self._stamped(event, end, details) for event, details in events]
-        span = EndedSpan(
+        return EndedSpan(
             name=name,
             trace_id=trace_id,
             span_id=span_id or random_bits(64),
@@ -146,8 +182,6 @@ class Recorder:
             status_message=status_message,
             flags=flags & 0xFF,
         )
-        self.put(span)
-        return span
 
     def _stamped(self, event: str, time_ns: int, details: Mapping[str, Any]) -> Event:
         number = next(self._sequence)

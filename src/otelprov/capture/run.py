@@ -9,12 +9,13 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from opentelemetry import context, trace
 
 from otelprov import __version__, config
-from otelprov.capture import background, carrier, coverage, files
+from otelprov.capture import background, carrier, coverage, files, sql_statements
 from otelprov.capture.command import Command, understand
 from otelprov.capture.environment import environment_attributes, process_attributes
 from otelprov.capture.exits import End, watch
@@ -23,6 +24,8 @@ from otelprov.capture.guard import guard, guarded
 from otelprov.capture.inside import quietly
 from otelprov.capture.recorder import Recorder, Run, current, install, random_bits
 from otelprov.capture.sampling import sampled
+from otelprov.journal import late_end
+from otelprov.journal.encode import EndedSpan
 from otelprov.semconv import (
     ERROR_TYPE,
     EVENT_EXCEPTION,
@@ -230,7 +233,7 @@ def _after_fork() -> None:
     background.forget()
     recorder.after_fork_in_child()
     # Only the process that began the run ends it.
-    recorder.run = Run(**{**{name: getattr(recorder.run, name) for name in Run.__dataclass_fields__}, "owner": False})
+    recorder.run = replace(recorder.run, owner=False)
     command = understand(sys.orig_argv)
     recorder.announce = lambda: _announce(recorder, command, carrier.read())
 
@@ -247,6 +250,8 @@ def finish(end: End) -> None:
     with quietly():
         with guard("files still open at the end"):
             files.finish_open_files()
+        with guard("statements put off"):
+            sql_statements.finish_statements()
         if recorder.announce is not None:
             # Nothing was recorded in this process.
             return
@@ -275,6 +280,20 @@ def _coverage() -> dict[str, Any]:
 
 
 def _end_run(recorder: Recorder, end: End, kind: str, exception: Mapping[str, Any]) -> None:
+    span = _run_span(recorder, end, kind, exception)
+    if not end.untold or not _leave_both_forms(recorder, span):
+        recorder.put(span)
+
+
+def _leave_both_forms(recorder: Recorder, span: EndedSpan) -> bool:
+    journal = recorder.journal
+    completed = replace(span, attributes={**span.attributes, PROCESS_EXIT_CODE: 0})
+    ending = {PROVENANCE_RUN_STATUS: PROVENANCE_RUN_STATUS_FAILED, PROCESS_EXIT_CODE: late_end.PLACEHOLDER}
+    failed = replace(span, attributes={**span.attributes, **ending}, status=2)
+    return bool(journal.path) and late_end.leave(journal.path, journal.line(completed), journal.line(failed))
+
+
+def _run_span(recorder: Recorder, end: End, kind: str, exception: Mapping[str, Any]) -> EndedSpan:
     run = recorder.run
     attributes: dict[str, Any] = {PROVENANCE_RUN_NAME: run.name, PROCESS_PID: recorder.pid}
     if isinstance(end.error, KeyboardInterrupt):
@@ -289,7 +308,7 @@ def _end_run(recorder: Recorder, end: End, kind: str, exception: Mapping[str, An
     if kind:
         attributes[ERROR_TYPE] = kind
     failed = attributes[PROVENANCE_RUN_STATUS] != PROVENANCE_RUN_STATUS_COMPLETED
-    recorder.emit(
+    return recorder.make(
         PROVENANCE_KIND_RUN,
         f"run {run.name}",
         attributes,

@@ -42,20 +42,28 @@ def statements(text: str) -> list[str]:
     """The statements of a script, sanitized; the body of a trigger stays with its statement."""
     found: list[str] = []
     parts: list[str] = []
-    for token in _tokens(text[:MAX_INPUT]):
-        parts.append(token)
-        if token != ";":
-            continue
-        statement = "".join(parts).strip(" ;")
-        if _is_trigger(statement) and not statement.upper().endswith("END"):
-            continue
-        parts.clear()
-        if statement:
-            found.append(sanitized(statement))
+    words: list[str] = []
+    for part in _tokens(text[:MAX_INPUT]):
+        parts.append(part)
+        if part == ";":
+            if words[:1] == ["CREATE"] and "TRIGGER" in words[1:3] and words[-1] != "END":
+                continue
+            _end(parts, found)
+            words.clear()
+        elif part != " ":
+            # The first three words and the last.
+            words[3:] = [part.upper()]
         if len(found) >= _MAX_STATEMENTS:
             return found
-    rest = "".join(parts).strip(" ;")
-    return [*found, sanitized(rest)] if rest else found
+    _end(parts, found)
+    return found
+
+
+def _end(parts: list[str], found: list[str]) -> None:
+    statement = sanitized("".join(parts))
+    parts.clear()
+    if statement:
+        found.append(statement)
 
 
 def leading_word(text: str) -> str:
@@ -70,10 +78,10 @@ def operation_of(text: str) -> str:
     if word != "WITH":
         return word
     depth = 0
-    for token in _tokens(text):
-        depth += (token == "(") - (token == ")")
-        if depth == 0 and token.upper() in _VERBS:
-            return token.upper()
+    for part in _tokens(text):
+        depth += (part == "(") - (part == ")")
+        if depth == 0 and part.upper() in _VERBS:
+            return part.upper()
     return word
 
 
@@ -89,8 +97,3 @@ def _tokens(text: str) -> Iterator[str]:
             yield "?"
         else:
             yield token
-
-
-def _is_trigger(statement: str) -> bool:
-    words = statement[:60].upper().split()
-    return words[:1] == ["CREATE"] and "TRIGGER" in words[1:3]

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import click
 
+from otelprov import config
 from otelprov.cli.loaded import Loaded, import_tree, loaded_modules, summary
-from otelprov.cli.output import json_option, styled, table, write_json, write_lines
+from otelprov.cli.output import json_option, note, styled, table, write_json, write_lines
 from otelprov.cli.stored import up_to_date_store
 from otelprov.errors import NotFoundError
 from otelprov.export.branches import branches
@@ -99,11 +100,13 @@ def unused(ctx: click.Context, root: str, run_ids: tuple[str, ...], as_json: boo
         modules = store.modules_of({run.run_id for run in runs})
     loaded = {module.file for module in modules if not module.error} | {run.code_file for run in runs}
     files, total = unused_files(root, loaded)
+    if total and len(files) == total:
+        note(f"none of these runs recorded a module of {root} by name; is it below {config.IMPORTS_ROOT.variable}?")
     if as_json:
         write_json({"root": root, "runs": len(runs), "files": total, "unused": files})
     else:
         write_lines(printable(path) for path in files)
-        click.echo(f"{len(files):,} of {counted(total, 'file')} not loaded by {counted(len(runs), 'run')}", err=True)
+        note(f"{len(files):,} of {counted(total, 'file')} not loaded by {counted(len(runs), 'run')}")
     ctx.exit(1 if files else 0)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from otelprov.capture import run
+from otelprov.capture.exits import watch_main
 from otelprov.capture.guard import guarded
 from otelprov.distro import chosen
 from otelprov.distro.processor import attach_to_provider
@@ -24,3 +25,5 @@ def post_instrument() -> None:
         return
     attach_to_provider(guest=not chosen.is_exporter())
     start_shipping(exporter=chosen.is_exporter())
+    # Last: from here on, the program's own code is next.
+    watch_main()

@@ -95,16 +95,17 @@ class _Drawing:
         return self._grouped(items, upstream)
 
     def _of_run(self, item: _Item, edges: list[Edge], upstream: bool) -> list[_Item]:
-        """What a run made an entity from; for a run asked for by itself, all that it used."""
+        """What runs made an entity from; for a run asked for by itself, all that it used."""
         if not item.within:
-            return self._by_far_end([edge for edge in edges if edge.relation != "derived"], upstream)
-        run_id = self._run_id(item.ids[0])
+            direct = [edge for edge in edges if edge.relation != "derived" or self._is_run(self._far(edge, upstream))]
+            return self._by_far_end(direct, upstream)
+        run_ids = {self._run_id(node_id) for node_id in item.ids}
         index = self.into if upstream else self.out_of
         derived = [
             edge
             for node_id in item.within
             for edge in index.get(node_id, ())
-            if edge.relation == "derived" and edge.run_id == run_id and not self._is_run(self._far(edge, upstream))
+            if edge.relation == "derived" and edge.run_id in run_ids and not self._is_run(self._far(edge, upstream))
         ]
         return self._by_far_end(derived if self.has_derived else edges, upstream)
 

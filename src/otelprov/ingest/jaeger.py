@@ -15,6 +15,9 @@ from otelprov.model.span import Span
 
 # Jaeger has no paging: this many traces are asked for at once, and the time between them is halved when as many come.
 SEARCH_DEPTH = 100
+# A storage of microseconds finds the same in every part of one: there, a search goes deeper instead.
+_RESOLUTION = 1000
+_DEEPEST = 10_000
 # Clocks differ: a span may have started a little after our "now".
 _AHEAD = 3600 * 10**9
 
@@ -42,6 +45,8 @@ class JaegerSource:
         self._until = until_ns
         self._services = services
         self._depth = depth
+        self._deepest = max(depth, _DEEPEST)
+        self._accepted = 0
         self._seen: set[str] = set()
 
     def batches(self) -> Iterator[Batch]:
@@ -59,41 +64,50 @@ class JaegerSource:
                 yield Batch(held, self._api.url)
 
     def _service(self, service: str, until: int) -> Iterator[list[Span]]:
-        windows = [(self._since, until)]
+        windows = [(self._since, until, self._depth)]
         while windows:
-            start, end = windows.pop()
+            start, end, depth = windows.pop()
             if end < start:
                 continue
-            capped = True
-            reason = f"{self._depth} or more traces"
             try:
-                found = self._search(service, start, end)
+                depth, found = self._search(service, start, end, depth)
             except TooLargeError:
                 reason = f"an answer of over {MAX_ANSWER} bytes"
+                self._deepest = min(self._deepest, depth - 1)
             else:
-                capped = len(found.trace_ids) >= self._depth
                 # The traces of a capped search are whole as well: what is new in them need not be asked for again.
                 yield from self._take(found)
-            if not capped:
-                continue
-            if start == end:
+                if len(found.trace_ids) < depth:
+                    continue
+                reason = f"{depth} or more traces"
+            deeper = min(depth * 8, self._deepest)
+            if end - start < _RESOLUTION and deeper > depth:
+                windows.append((start, end, deeper))
+            elif start == end:
                 self.problems.note(
-                    self.name, f"not complete: service {service!r} has {reason} within a nanosecond of {start}"
+                    self.name,
+                    f"not complete: service {service!r} has {reason} within a nanosecond"
+                    f" of microsecond {start // 1000} since 1970",
                 )
-                continue
-            middle = (start + end) // 2
-            windows += [(middle + 1, end), (start, middle)]
+            else:
+                middle = (start + end) // 2
+                windows += [(middle + 1, end, self._depth), (start, middle, self._depth)]
 
-    def _search(self, service: str, start: int, end: int) -> Found:
+    def _search(self, service: str, start: int, end: int, depth: int) -> tuple[int, Found]:
+        """What was found, and how deep the search could be: a storage may be made for less than is asked for."""
         while True:
             try:
                 # A nanosecond more on each side, because not every storage counts both ends in.
-                return self._api.search(service, start - 1, end + 1, self._depth)
+                found = self._api.search(service, start - 1, end + 1, depth)
             except RefusedError:
-                # A storage may be made for fewer traces than are asked for.
-                if self._depth == 1:
+                if depth == 1:
                     raise
-                self._depth = max(1, self._depth // 4)
+                self._deepest = depth - 1
+                depth = max(1, (self._accepted + depth) // 2)
+                self._depth = min(self._depth, self._deepest)
+            else:
+                self._accepted = max(self._accepted, depth)
+                return depth, found
 
     def _take(self, found: Found) -> Iterator[list[Span]]:
         new = found.trace_ids - self._seen

@@ -102,6 +102,7 @@ class Receiver:
 class _Server(ThreadingHTTPServer):
     # Waiting for each open connection would let a sender that keeps its connection stop us from ending.
     daemon_threads = True
+    request_queue_size = 128
     block_on_close = False
     receiver: Receiver
 

@@ -60,6 +60,11 @@ class Journal:
             # A mapping changed by another thread, or a value of a kind nobody thought of.
             return self._lose("not_encodable")
 
+    def line(self, span: EndedSpan) -> bytes:
+        """The line that `append` would write; raises what encoding raises."""
+        before, after = self._envelope(span.scope)
+        return before + span_json(span).encode("ascii") + after
+
     def close(self) -> None:
         """Give the file and its lock up; a later append opens a new file."""
         with self._opening:
