@@ -69,7 +69,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     rounds = int(arguments.pop(0)) if arguments and arguments[0].isdigit() else 7
     wanted = {name: TARGETS.get(name, name) for name in arguments} if arguments else TARGETS
-    print(f"{'target':14} {'modules':>7} {'plain ms':>9} {'recorder':>9} {'observed':>9} {'ratio':>6}  {'range':12} us/module")
+    print("target         modules  plain ms  recorder  observed  ratio  range        us/module")
     with tempfile.TemporaryDirectory() as folder:
         project(folder)
         for name, modules in wanted.items():

@@ -3,109 +3,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from inspect import unwrap
 from typing import Any
 
 from otelprov.capture import frames
-from otelprov.capture.frames import Following, both
-from otelprov.capture.table_io import reads, writes
+from otelprov.capture.following import Following, both
+from otelprov.capture.table_io import closes, opens, reads, writes
 from otelprov.instrumentation import Instrumentor, Patch
 
 frames.declare(
     "pandas",
     data=("NDFrame", "ExtensionArray"),
     carriers=("Index", "TextFileReader", "JsonReader", "StataReader", "SASReader", "ExcelFile"),
-    holders=("BaseGroupBy", "BaseWindow", "NDFrameIndexerBase", "Splitter"),
+    holders=("BaseGroupBy", "BaseWindow", "NDFrameIndexerBase"),
 )
 
-_pandas = Following("pandas")
-_result = _pandas.results()
-
-# Reader, the argument that says what is read, format.
-_READERS = (
-    ("read_csv", "filepath_or_buffer", "csv"),
-    ("read_table", "filepath_or_buffer", "csv"),
-    ("read_fwf", "filepath_or_buffer", "text"),
-    ("read_parquet", "path", "parquet"),
-    ("read_feather", "path", "feather"),
-    ("read_orc", "path", "orc"),
-    ("read_json", "path_or_buf", "json"),
-    ("read_pickle", "filepath_or_buffer", "pickle"),
-    ("read_excel", "io", "excel"),
-    ("read_xml", "path_or_buffer", "xml"),
-    ("read_html", "io", "html"),
-    ("read_stata", "filepath_or_buffer", "stata"),
-    ("read_sas", "filepath_or_buffer", "sas"),
-    ("read_spss", "path", "spss"),
-)
-_WRITERS = (
-    ("core.generic.NDFrame.to_csv", "path_or_buf", "csv"),
-    ("core.generic.NDFrame.to_json", "path_or_buf", "json"),
-    ("core.generic.NDFrame.to_pickle", "path", "pickle"),
-    ("core.generic.NDFrame.to_excel", "excel_writer", "excel"),
-    ("core.generic.NDFrame.to_latex", "buf", "latex"),
-    ("DataFrame.to_parquet", "path", "parquet"),
-    ("DataFrame.to_feather", "path", "feather"),
-    ("DataFrame.to_orc", "path", "orc"),
-    ("DataFrame.to_xml", "path_or_buffer", "xml"),
-    ("DataFrame.to_html", "buf", "html"),
-    ("DataFrame.to_stata", "path", "stata"),
-)
+_SOURCES = {  # The argument that says what is read.
+    "filepath_or_buffer": {
+        "csv": "csv",
+        "table": "csv",
+        "fwf": "text",
+        "pickle": "pickle",
+        "stata": "stata",
+        "sas": "sas",
+    },
+    "path": {"parquet": "parquet", "feather": "feather", "orc": "orc", "spss": "spss"},
+    "path_or_buf": {"json": "json"},
+    "path_or_buffer": {"xml": "xml"},
+    "io": {"excel": "excel", "html": "html"},
+}
+_TARGETS = {  # The argument that says where is written.
+    "path_or_buf": "core.generic.NDFrame.to_csv core.generic.NDFrame.to_json",
+    "path": "core.generic.NDFrame.to_pickle DataFrame.to_parquet DataFrame.to_feather DataFrame.to_orc",
+    "path_or_buffer": "DataFrame.to_xml",
+    "buf": "DataFrame.to_html core.generic.NDFrame.to_latex DataFrame.to_string Series.to_string",
+    "excel_writer": "core.generic.NDFrame.to_excel",
+}
 _FUNCTIONS = (
     "concat merge merge_asof merge_ordered melt pivot pivot_table crosstab wide_to_long get_dummies from_dummies cut "
     "qcut to_numeric to_datetime to_timedelta factorize unique eval array isna notna"
-).split()
-_CLASSES = (
-    "DataFrame",
-    "Series",
-    "core.generic.NDFrame",
-    "core.base.IndexOpsMixin",
-    "core.groupby.groupby.BaseGroupBy",
-    "core.groupby.groupby.GroupBy",
-    "core.groupby.generic.SeriesGroupBy",
-    "core.groupby.generic.DataFrameGroupBy",
-    "core.resample.Resampler",
-    "core.window.rolling.BaseWindow",
-    "core.window.rolling.Window",
-    "core.window.rolling.RollingAndExpandingMixin",
-    "core.window.rolling.Rolling",
-    "core.window.expanding.Expanding",
-    "core.window.ewm.ExponentialMovingWindow",
-    "io.parsers.readers.TextFileReader",
-    "io.json._json.JsonReader",
-    "ExcelFile",
 )
-# Operators and conversions that have no public name of their own.
+_CLASSES = (
+    "DataFrame Series core.generic.NDFrame core.base.IndexOpsMixin ExcelFile io.parsers.readers.TextFileReader "
+    "io.json._json.JsonReader core.resample.Resampler core.window.rolling.BaseWindow core.window.rolling.Window "
+    "core.window.rolling.RollingAndExpandingMixin core.window.rolling.Rolling core.window.expanding.Expanding "
+    "core.window.ewm.ExponentialMovingWindow core.groupby.groupby.BaseGroupBy core.groupby.groupby.GroupBy "
+    "core.groupby.generic.SeriesGroupBy core.groupby.generic.DataFrameGroupBy"
+)
 _OPERATIONS = (
-    *(f"{owner}.{kind}_method" for owner in ("DataFrame", "Series") for kind in ("_arith", "_cmp", "_logical")),
-    "core.generic.NDFrame.__array_ufunc__",
-    "core.groupby.ops.SeriesSplitter._chop",
-    "core.groupby.ops.FrameSplitter._chop",
+    "DataFrame._arith_method DataFrame._cmp_method DataFrame._logical_method Series._arith_method Series._cmp_method "
+    "Series._logical_method core.generic.NDFrame.__array_ufunc__ core.groupby.ops.SeriesSplitter._chop "
+    "core.groupby.ops.FrameSplitter._chop"
 )
 _SELECTIONS = (
-    "DataFrame.__getitem__",
-    "Series.__getitem__",
-    "core.base.SelectionMixin.__getitem__",
-    "core.groupby.generic.DataFrameGroupBy.__getitem__",
-    "core.indexing._LocationIndexer.__getitem__",
+    "DataFrame.__getitem__ Series.__getitem__ core.base.SelectionMixin.__getitem__ "
+    "core.groupby.generic.DataFrameGroupBy.__getitem__ core.indexing._LocationIndexer.__getitem__"
 )
-_CONVERSIONS = ("core.generic.NDFrame.__array__", "Series.__array__", "DataFrame.__array__", "DataFrame.values", "Series.values")
-_OPERATOR = _pandas.results(
-    *(f"__{r}{name}__" for r in ("", "r") for name in ("add sub mul truediv floordiv mod pow and or xor".split())),
-    *("__eq__ __ne__ __lt__ __le__ __gt__ __ge__".split()),
+_SETTERS = (
+    "DataFrame._setitem_array DataFrame._setitem_frame DataFrame._set_item_frame_value Series._set_values "
+    "core.indexing._iLocIndexer._setitem_with_indexer"
 )
+_CONVERSIONS = "DataFrame.__array__ Series.__array__ DataFrame.values Series.values"
+# What the program is seen to call where it writes `a + b`, and where it sets something.
+_OPERATORS = "add sub mul truediv floordiv mod divmod pow and or xor eq ne lt le gt ge"
+_OPERATED = ("new_method", *(f"__{reflected}{name}__" for name in _OPERATORS.split() for reflected in ("", "r")))
 _SET = ("__setitem__", "assign", "__setattr__", "update")
 
 
-def _counts_references(function: Callable[..., Any]) -> bool:
+def _is_left(function: Callable[..., Any]) -> bool:
     # They warn of chained assignment by the number of references to `self`, of which a wrapper would be one more.
     # `pipe` returns whatever the program's function does; positions given to `take` are no data.
     return "getrefcount" in unwrap(function).__code__.co_names or function.__name__ in ("pipe", "take")
 
 
-def _follow(targets: Iterable[str], follow: Callable[..., None]) -> list[Patch]:
-    return [Patch("pandas", target, follow=follow, leave=_counts_references) for target in targets]
+def _follow(targets: str, follow: Callable[..., None]) -> list[Patch]:
+    return [Patch("pandas", name, follow=follow, leave=_is_left) for name in targets.split()]
+
+
+_pandas = Following("pandas")
+_put = _pandas.into_self("value", 2, *_SET)
+_filled = _pandas.argument_of("fillna", "value")
+_finalized = _pandas.finalized("input_objs", "objs", "left", "right", via=("concat",))
+_chosen = both(_pandas.results("where", "mask"), _pandas.into_self("other", 2, *_SET))
 
 
 class PandasInstrumentor(Instrumentor):
@@ -115,27 +95,29 @@ class PandasInstrumentor(Instrumentor):
     distribution = "pandas"
     versions = ">=2.2,<4"
     patches = (
-        *(Patch("pandas", name, reads(source, format=format)) for name, source, format in _READERS),
+        *(
+            Patch("pandas", f"read_{name}", reads(source, format=kind))
+            for source, readers in _SOURCES.items()
+            for name, kind in readers.items()
+        ),
+        *(
+            Patch("pandas", writer, writes(target, format=writer.rpartition("to_")[2].replace("string", "text")))
+            for target, writers in _TARGETS.items()
+            for writer in writers.split()
+        ),
         Patch("pandas", "ExcelFile.__init__", reads("path_or_buffer", 1, format="excel", into_self=True)),
-        *(Patch("pandas", name, writes(target, format=format)) for name, target, format in _WRITERS),
-        *_follow(
-            ("core.generic.NDFrame.__finalize__",),
-            _pandas.finalized("input_objs", "objs", "left", "right", via=("concat",)),
-        ),
-        *_follow(("DataFrame.__init__", "Series.__init__"), _pandas.into_self("data", 1, whole=True)),
-        *_follow(("DataFrame._set_item", "DataFrame._setitem_array"), _pandas.into_self("value", 2, *_SET)),
-        *_follow(("DataFrame._setitem_frame", "DataFrame._set_item_frame_value"), _pandas.into_self("value", 2, *_SET)),
-        *_follow(("core.indexing._iLocIndexer._setitem_with_indexer",), _pandas.into_self("value", 2, *_SET)),
-        *_follow(("Series._set_values",), _pandas.into_self("value", 2, *_SET)),
-        *_follow(("DataFrame.insert",), _pandas.into_self("value", 3)),
-        *_follow(("core.generic.NDFrame._update_inplace",), _pandas.into_self("result", 1, "*")),
-        *_follow(
-            ("core.generic.NDFrame._where",),
-            both(_pandas.results("where", "mask"), _pandas.into_self("other", 2, *_SET)),
-        ),
+        Patch("pandas", "ExcelWriter.__init__", opens("path")),
+        Patch("pandas", "ExcelWriter.close", closes(format="excel")),
+        *_follow("core.generic.NDFrame.__finalize__", both(_finalized, _filled)),
+        *_follow("DataFrame.__init__ Series.__init__", _pandas.into_self("data", 1, whole=True)),
+        *_follow("DataFrame._set_item", both(_put, _filled)),
+        *_follow(_SETTERS, _put),
+        *_follow("DataFrame.insert", _pandas.into_self("value", 3)),
+        *_follow("core.generic.NDFrame._update_inplace", _pandas.into_self("result", 1, internal=True)),
+        *_follow("core.generic.NDFrame._where", _chosen),
         *_follow(_SELECTIONS, _pandas.results(selecting=True)),
-        *_follow(_OPERATIONS, _OPERATOR),
+        *_follow(_OPERATIONS, _pandas.results(*_OPERATED)),
         *_follow(_CONVERSIONS, _pandas.converted()),
-        *_follow(_FUNCTIONS, _result),
-        *_follow([f"{owner}.*" for owner in _CLASSES], _result),
+        *_follow(_FUNCTIONS, _pandas.results()),
+        *_follow(_CLASSES.replace(" ", ".* ") + ".*", _pandas.results()),
     )

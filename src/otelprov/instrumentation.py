@@ -12,60 +12,25 @@ import importlib.metadata
 import inspect
 import logging
 import sys
-import time
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from types import BuiltinFunctionType, TracebackType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any, ClassVar
 
 import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from otelprov.capture import inside
+from otelprov.capture.calls import Call, Capture, Observed, asynchronous, begin
 from otelprov.capture.guard import failed, guard
 from otelprov.capture.recorder import current
 
 logger = logging.getLogger("otelprov")
 
-# A capture function is a generator that runs up to its one `yield` before the call, and is sent the result after it.
-# Where the call raises, the generator is closed instead, with the exception in `call.error`.
-Capture = Callable[["Call"], Generator[None, Any, None]]
 # A follow function runs after a call, with its arguments and its result. It only looks at objects: no input or output.
 Follow = Callable[[tuple[Any, ...], dict[str, Any], Any], None]
 
 _MISSING = object()
-
-
-class Call:
-    """One call of a patched function, as the capture function sees it.
-
-    What a capture function puts into `args`, `kwargs` and, once it was sent the result, `result` takes the place of the
-    program's: for proxies that only watch.
-    """
-
-    __slots__ = ("args", "error", "function", "kwargs", "result", "scope", "started")
-
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], scope: str) -> None:
-        self.function = function
-        self.args = args
-        self.kwargs = kwargs
-        self.scope = scope
-        self.error: BaseException | None = None
-        self.result: Any = None
-        self.started = time.time_ns()
-
-    @property
-    def instance(self) -> Any:
-        """The object (or class) whose method was called."""
-        return self.args[0]
-
-    def argument(self, name: str, position: int, default: Any = None) -> Any:
-        """An argument given by keyword or by position; the position of a method's arguments counts its `self`."""
-        if name in self.kwargs:
-            return self.kwargs[name]
-        if position < len(self.args):
-            return self.args[position]
-        return default
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,14 +232,14 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
         assert patch.capture is not None
         capture = patch.capture
 
-        def observe(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Observed | None:
+        def observe(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observed | None:
             if not self._active or (inside.is_inside() and not nested) or current() is None:
                 return None
             call = Call(function, args, kwargs, scope)
-            observer = _begin(where, capture, call)
+            observer = begin(where, capture, call)
             if observer is None:
                 return None
-            return _Observed(where, call, observer, quiet=not (transparent or inside.is_inside()))
+            return Observed(where, call, observer, quiet=not (transparent or inside.is_inside()))
 
         # Plain functions, no proxy objects: they pickle by name and are what type checks expect.
         @functools.wraps(function)
@@ -286,43 +251,7 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
                 call.result = function(*call.args, **call.kwargs)
             return call.result
 
-        @functools.wraps(function)
-        async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
-            observed = observe(args, kwargs)
-            if observed is None:
-                return await function(*args, **kwargs)
-            with observed as call:
-                call.result = await function(*call.args, **call.kwargs)
-            return call.result
-
-        return async_wrapper if inspect.iscoroutinefunction(function) else wrapper
-
-
-class _Observed:
-    """The span of time in which the program's own function runs: its outcome goes to the capture function."""
-
-    __slots__ = ("_call", "_observer", "_quiet", "_where")
-
-    def __init__(self, where: str, call: Call, observer: Generator[None, Any, None], *, quiet: bool) -> None:
-        self._where = where
-        self._call = call
-        self._observer = observer
-        self._quiet = inside.quietly() if quiet else None
-
-    def __enter__(self) -> Call:
-        if self._quiet is not None:
-            self._quiet.__enter__()
-        return self._call
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._quiet is not None:
-            self._quiet.__exit__(kind, error, trace)
-        if error is None:
-            _finish(self._where, self._observer, self._call.result)
-        else:
-            _abandon(self._where, self._observer, self._call, error)
+        return asynchronous(function, observe) if inspect.iscoroutinefunction(function) else wrapper
 
 
 def _function(raw: Any) -> Any:
@@ -335,7 +264,7 @@ def _hidden(wrapper: Any, function: Any) -> Any:
     # Libraries that look for the caller's line, to warn there, skip frames of their own files: ours must count as such.
     # A traceback shows it as a second frame of the function, in the lines of its signature.
     code = getattr(function, "__code__", None)
-    if code is not None:
+    if code is not None and type(wrapper) is FunctionType:
         wrapper.__code__ = wrapper.__code__.replace(
             co_filename=code.co_filename,
             co_firstlineno=code.co_firstlineno,
@@ -343,42 +272,6 @@ def _hidden(wrapper: Any, function: Any) -> Any:
             co_qualname=code.co_qualname,
         )
     return wrapper
-
-
-def _begin(where: str, capture: Capture, call: Call) -> Generator[None, Any, None] | None:
-    try:
-        with inside.quietly():
-            observer = capture(call)
-            next(observer)
-    except StopIteration:
-        # The capture function has seen that there is nothing to capture.
-        return None
-    except Exception as error:
-        failed(where, error)
-        return None
-    return observer
-
-
-def _finish(where: str, observer: Generator[None, Any, None], result: Any) -> None:
-    try:
-        with inside.quietly():
-            observer.send(result)
-    except StopIteration:
-        return
-    except Exception as error:
-        failed(where, error)
-
-
-def _abandon(where: str, observer: Generator[None, Any, None], call: Call, error: BaseException) -> None:
-    call.error = error
-    try:
-        with inside.quietly():
-            observer.close()
-    except Exception as own:
-        failed(where, own)
-    finally:
-        # The exception holds the frame that holds the call.
-        call.error = None
 
 
 def _restore(applied: _Applied) -> None:

@@ -20,7 +20,6 @@ from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from otelprov_instrumentors.starlette import StarletteInstrumentor
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
@@ -31,6 +30,7 @@ from otelprov.model.entity import Entity
 from otelprov.model.span import Span
 from otelprov.semconv import names
 from otelprov.testing import Recorded, recording
+from otelprov_instrumentors.starlette import StarletteInstrumentor
 
 SERVER = 2
 
@@ -373,6 +373,13 @@ def test_nothing_stays_after_uninstrumenting(tmp_path):
     assert inspect.iscoroutinefunction(Starlette.__call__)
     instrumentor.uninstrument()
     assert (Starlette.__call__, FastAPI.__call__, Mount.handle, Route.handle) == before
+
+
+def test_wrong_arguments_are_refused_at_the_call(recorded):
+    # How uvicorn finds out that something is an application and no factory of applications.
+    with pytest.raises(TypeError, match="missing 3 required positional arguments"):
+        FastAPI()()
+    assert inspect.iscoroutinefunction(FastAPI().__call__)
 
 
 def test_without_a_run_requests_are_answered_all_the_same():

@@ -75,3 +75,9 @@ def test_counts_and_sizes():
     assert text.counted(1200, "entity") == "1,200 entities"
     assert text.size(999) == "999 B"
     assert text.size(12_600_000) == "12.6 MB"
+
+
+def test_versions_are_short_and_never_the_id_of_a_span():
+    assert text.short_version("sha256:" + "9f2c" * 16) == "sha256:9f2c9f2c…"
+    assert text.short_version("etag:abc") == "etag:abc"
+    assert text.short_version("span:" + "ab" * 16 + "-" + "cd" * 8) == ""

@@ -76,6 +76,12 @@ def test_log_records_too_and_told_apart_from_spans() -> None:
     assert found == otlp_json.decode(json.dumps(whole).encode(), Sift())
 
 
+def test_a_log_record_that_could_be_read_as_a_span() -> None:
+    record = {"timeUnixNano": str(START), "eventName": names.EVENT_PROVENANCE_LOSS}
+    whole = {"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}
+    assert [each.name for each in otlp_proto.decode_unnamed(request(whole), Sift())] == [names.EVENT_PROVENANCE_LOSS]
+
+
 def test_ids_are_checked() -> None:
     message = ExportTraceServiceRequest()
     message.ParseFromString(request(document(span(1), span(2), span(3), span(4))))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -42,7 +43,7 @@ def distribution_of(module: str, origin: str) -> Distribution:
     top = module.partition(".")[0]
     site = site_folder(origin)
     key = top
-    if module != top and _is_namespace(top):
+    if module != top and is_namespace(top):
         key = ".".join(module.split(".")[:_MAX_NAMESPACE_DEPTH])
     found = _known.get((site, key))
     if found is None:
@@ -59,7 +60,8 @@ def site_folder(path: str) -> str:
     return ""
 
 
-def _is_namespace(top: str) -> bool:
+def is_namespace(top: str) -> bool:
+    """Whether a loaded top-level package is a namespace, which several distributions may share."""
     spec = getattr(sys.modules.get(top), "__spec__", None)
     return spec is not None and spec.origin is None and spec.submodule_search_locations is not None
 
@@ -136,13 +138,15 @@ def _holds(metadata: str, path: str) -> bool:
     """Whether a distribution's metadata folder lists a package or module of that path."""
     if "/" not in path and path in _listing(os.path.join(metadata, "top_level.txt")).split():
         return True
-    record = "\n" + _listing(os.path.join(metadata, "RECORD"))
+    record = _listing(os.path.join(metadata, "RECORD"))
     return any(f"\n{path}{ending}" in record for ending in ("/", ".py,", ".cpython", ".abi3", ".so,"))
 
 
+# Where many packages share a namespace, the same lists are asked for again and again.
+@functools.lru_cache(maxsize=32)
 def _listing(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(_MAX_LISTING)
+            return "\n" + file.read(_MAX_LISTING)
     except OSError:
         return ""

@@ -62,7 +62,7 @@ class Write:
     code: Mapping[str, Any]
     step: str
     parent: tuple[int, int, int]
-    process: str
+    process: tuple[str, int]
     # Weak references to the file objects through which it is written.
     handles: list[weakref.ref[Any]] = field(default_factory=list)
 
@@ -217,7 +217,7 @@ def begin_write(
         code=code_attributes(),
         step=current_step.get(),
         parent=recorder.parent_context(),
-        process=recorder.process_id,
+        process=(recorder.process_id, os.getpid()),
     )
 
 
@@ -226,7 +226,7 @@ def finish(write: Write) -> None:
     _writes.pop(write, None)
     _unwatched.pop(write, None)
     recorder = current()
-    if recorder is None or recorder.process_id != write.process:
+    if recorder is None or (recorder.process_id, os.getpid()) != write.process:
         return
     path = write.entity.name
     version, size = file_version(path)

@@ -14,6 +14,7 @@ from types import ModuleType, TracebackType
 from typing import Any, Protocol
 
 from otelprov.capture.guard import failed
+from otelprov.capture.import_spec import namespace_of
 
 
 class Observer(Protocol):
@@ -42,15 +43,6 @@ _EXEC_MODULE_NAMES = {
     "exec",
     "__dict__",
 }
-
-
-def namespace_of(module: object) -> dict[str, Any]:
-    """The namespace of what stands in `sys.modules`, without running code of the program such as `__getattr__`."""
-    try:
-        namespace = object.__getattribute__(module, "__dict__")
-    except AttributeError:
-        return {}
-    return namespace if isinstance(namespace, dict) else {}
 
 
 def _begin(name: str, spec: Any) -> Any:
@@ -137,10 +129,9 @@ def install(observer: Observer) -> bool:
         exec_module.__code__ = exec_module.__code__.replace(
             co_filename=plain.co_filename, co_qualname=plain.co_qualname, co_firstlineno=plain.co_firstlineno
         )
-        exec_module.__qualname__, exec_module.__module__ = (
-            _plain_exec_module.__qualname__,
-            _plain_exec_module.__module__,
-        )
+        exec_module.__annotations__ = {}
+        for name in ("__qualname__", "__module__"):
+            setattr(exec_module, name, getattr(_plain_exec_module, name))
         _Loader.exec_module = exec_module
     return True
 

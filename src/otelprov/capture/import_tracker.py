@@ -8,13 +8,13 @@ import sys
 import time
 from collections import Counter
 from contextvars import ContextVar
-from types import TracebackType
+from types import ModuleType
 from typing import Any, Protocol
 
-from otelprov.capture.distributions import Distribution, distribution_of
+from otelprov.capture.distributions import Distribution, distribution_of, is_namespace
 from otelprov.capture.fingerprint import file_version
-from otelprov.capture.import_hook import namespace_of
 from otelprov.capture.import_record import LoadedModule, emit_span
+from otelprov.capture.import_spec import failed_spec, found_spec, is_lazy, loaded_spec, origin_of
 from otelprov.capture.importer import Importer, find_importer
 from otelprov.capture.recorder import current, random_bits
 from otelprov.capture.source_root import Kind, SourceRoot
@@ -23,7 +23,6 @@ OWN = ("otelprov", "otelprov_instrumentors")
 _PYTHON = Distribution("python")
 # A distribution has so many spans in one process; what is loaded of it by later imports is counted, and told at exit.
 _MAX_SPANS = 8
-_MAX_FRAMES = 200
 
 
 class Load:
@@ -33,23 +32,22 @@ class Load:
     stands for this module too.
     """
 
-    __slots__ = (
-        "above", "anchor", "digest", "distribution", "ended", "file", "flags", "modules", "name", "owner", "parent",
-        "resolved", "rollup", "span_id", "spec", "start", "trace_id",
-    )  # fmt: skip
+    # What most loads never set stands in the class: a program loads thousands of modules that have no span.
+    resolved = ended = False
+    anchor: Load | None = None
+    rollup: Load | None = None
+    distribution: Distribution | None = None
+    file = digest = ""
+    # What the names of all other modules of the distribution begin with; empty for a namespace shared with others.
+    prefix = ""
+    modules = 1
+    trace_id = parent = span_id = flags = 0
 
     def __init__(self, owner: Tracker, name: str, spec: Any, above: Load | None) -> None:
         self.owner = owner
         self.name = name
         self.spec = spec
         self.above = above
-        self.resolved = self.ended = False
-        self.anchor: Load | None = None
-        self.rollup: Load | None = None
-        self.file = self.digest = ""
-        self.distribution: Distribution | None = None
-        self.modules = 1
-        self.trace_id = self.parent = self.span_id = self.flags = 0
         self.start = time.time_ns()
 
 
@@ -96,7 +94,9 @@ class Tracker:
         opened.ended = True
         _open.set(opened.above)
         if error is not None and opened.spec is None:
-            opened.spec = _failed_spec(opened.name, error.__traceback__)
+            opened.spec = failed_spec(opened.name, error.__traceback__)
+        elif error is None and opened.spec is None and type(sys.modules.get(opened.name)) is not ModuleType:
+            opened.spec = loaded_spec(opened.name) or found_spec(opened.name)
         self._resolve_all(opened)
         if opened.anchor is opened:
             self._finish(opened, end, error)
@@ -149,12 +149,17 @@ class Tracker:
         while walked is not None and not walked.resolved:
             chain.append(walked)
             walked = walked.above
-        while chain:
-            self._resolve(chain.pop())
+        for found in reversed(chain):
+            self._resolve(found)
 
     def _resolve(self, load: Load) -> None:
         if load.above is not None:
-            load.anchor, load.rollup = load.above.anchor, load.above.rollup
+            load.anchor = load.above.anchor
+            rollup = load.rollup = load.above.rollup
+            if rollup is not None and rollup.prefix and load.name.startswith(rollup.prefix):
+                load.resolved = True
+                load.distribution = rollup.distribution
+                return
         if load.spec is None:
             load.spec = loaded_spec(load.name)
             if load.spec is None:
@@ -189,6 +194,8 @@ class Tracker:
         self._spans[distribution] = spans + 1
         self._anchor(load)
         load.rollup = load
+        top = load.name.partition(".")[0]
+        load.prefix = "" if is_namespace(top) else f"{top}."
 
     def _anchor(self, load: Load) -> None:
         above, load.anchor = load.anchor, load
@@ -232,33 +239,3 @@ class Tracker:
             error=error,
         )
         self._scripts.importing(importer)
-
-
-def origin_of(spec: Any) -> str:
-    """Absolute path of a module's file by its spec; empty where it has none."""
-    origin = getattr(spec, "origin", None)
-    if not isinstance(origin, str) or not getattr(spec, "has_location", False):
-        return ""
-    return origin if os.path.isabs(origin) else os.path.abspath(origin)
-
-
-def loaded_spec(name: str) -> Any:
-    """The spec of a module that is in `sys.modules`, be it loaded or still being loaded; None where it has none."""
-    module = sys.modules.get(name)
-    return None if module is None else namespace_of(module).get("__spec__")
-
-
-def is_lazy(module: object) -> bool:
-    """Whether a module is a stand-in of `importlib.util.LazyLoader`, whose code runs when it is first used."""
-    return type(module).__name__ == "_LazyModule" and type(module).__module__ == "importlib.util"
-
-
-def _failed_spec(name: str, trace: TracebackType | None) -> Any:
-    # The module is gone from sys.modules, but its frame, if it had one, is in the traceback.
-    for _ in range(_MAX_FRAMES):
-        if trace is None:
-            break
-        if trace.tb_frame.f_globals.get("__name__") == name:
-            return trace.tb_frame.f_globals.get("__spec__")
-        trace = trace.tb_next
-    return None

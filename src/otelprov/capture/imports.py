@@ -7,6 +7,7 @@ import atexit
 import os
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from types import ModuleType
 
 from otelprov import config
@@ -14,10 +15,10 @@ from otelprov.capture import import_hook
 from otelprov.capture.distributions import Distribution, distribution_of
 from otelprov.capture.fingerprint import file_version
 from otelprov.capture.guard import guard, guarded
-from otelprov.capture.import_hook import namespace_of
 from otelprov.capture.import_record import LoadedModule, emit_listed
+from otelprov.capture.import_spec import is_lazy, namespace_of, origin_of
 from otelprov.capture.import_summary import log_summary
-from otelprov.capture.import_tracker import OWN, Tracker, is_lazy, origin_of
+from otelprov.capture.import_tracker import OWN, Tracker
 from otelprov.capture.importer import Importer
 from otelprov.capture.source_root import Kind, SourceRoot, find_root, main_file
 from otelprov.semconv import (
@@ -38,6 +39,7 @@ class _Observation:
         # Source files, as the interpreter spells them, that were looked at already.
         self._importers: set[str] = set()
         self._main_known = False
+        self._preloaded: Counter[Distribution] = Counter()
 
     def list_preloaded(self) -> None:
         """Tell of what was loaded before us, and of the script that is about to run."""
@@ -46,38 +48,25 @@ class _Observation:
             running = namespace_of(sys.modules.get("__main__")).get("__file__") is not None
             style = PROVENANCE_MODULE_STYLE_PRELOADED if running else PROVENANCE_MODULE_STYLE_TOP_LEVEL
             self._list_file("__main__", path, style)
-        files, packages = self._sweep(PROVENANCE_MODULE_STYLE_PRELOADED)
-        listed = [
-            LoadedModule(
-                distribution.name,
-                style=PROVENANCE_MODULE_STYLE_PRELOADED,
-                purl=distribution.purl,
-                version=distribution.version,
-                count=count,
-            )
-            for distribution, count in packages.items()
-        ]
-        self._tell([*files, *listed], "preloaded")
+        files = self._sweep(PROVENANCE_MODULE_STYLE_PRELOADED, self._preloaded)
+        if self._tell(files, "preloaded"):
+            self._tell_preloaded()
+
+    def _tell_preloaded(self) -> None:
+        # Not before the process has done something of the program's: a helper that does nothing leaves no trace.
+        packages, self._preloaded = self._preloaded, Counter()
+        self._tell(_listed(packages, PROVENANCE_MODULE_STYLE_PRELOADED), "preloaded")
 
     def list_rest(self) -> None:
         """Tell of what no load was seen of, and of modules of distributions that no span stands for."""
         self.imported()
-        files, _ = self._sweep(PROVENANCE_MODULE_STYLE_DYNAMIC)
-        self._tell(files, "others")
-        rest = [
-            LoadedModule(
-                distribution.name,
-                style=PROVENANCE_MODULE_STYLE_DYNAMIC,
-                purl=distribution.purl,
-                version=distribution.version,
-                count=count,
-            )
-            for distribution, count in self.tracker.take_uncounted().items()
-        ]
-        self._tell(rest, "others")
+        files = self._sweep(PROVENANCE_MODULE_STYLE_DYNAMIC, Counter())
+        self._tell([*files, *_listed(self.tracker.take_uncounted(), PROVENANCE_MODULE_STYLE_DYNAMIC)], "others")
 
-    def _tell(self, modules: list[LoadedModule], title: str) -> None:
-        emit_listed(self.tracker.note(modules), title, root=self.root.path)
+    def _tell(self, modules: list[LoadedModule], title: str) -> bool:
+        news = self.tracker.note(modules)
+        emit_listed(news, title, root=self.root.path)
+        return bool(self.tracker.loaded)
 
     def imported(self) -> None:
         """Look for the main script, whose name may have been unknown when the observation began."""
@@ -89,6 +78,8 @@ class _Observation:
 
     def importing(self, importer: Importer) -> None:
         """Look at the file of code that imports, which may be one that no import statement has loaded."""
+        if self._preloaded:
+            self._tell_preloaded()
         file = importer.file
         if file in self._importers or file.startswith("<") or len(self._importers) >= _MAX_WITHOUT_ORIGIN:
             return
@@ -103,9 +94,9 @@ class _Observation:
         if size >= 0:
             self._tell([LoadedModule(name, path, style=style, digest=digest)], name)
 
-    def _sweep(self, style: str) -> tuple[list[LoadedModule], dict[Distribution, int]]:
+    def _sweep(self, style: str, packages: Counter[Distribution]) -> list[LoadedModule]:
+        """Project modules that were loaded unseen; modules of other packages are added to `packages`."""
         files: dict[str, LoadedModule] = {}
-        packages: Counter[Distribution] = Counter()
         for name, module in list(sys.modules.items()):
             if name.partition(".")[0] in OWN or not issubclass(type(module), ModuleType) or is_lazy(module):
                 continue
@@ -124,7 +115,14 @@ class _Observation:
                 path = os.path.realpath(origin)
                 if path not in files and not self.tracker.knows(path):
                     files[path] = LoadedModule(name, path, style=style, digest=file_version(path)[0])
-        return list(files.values()), packages
+        return list(files.values())
+
+
+def _listed(packages: Mapping[Distribution, int], style: str) -> list[LoadedModule]:
+    return [
+        LoadedModule(found.name, style=style, purl=found.purl, version=found.version, count=count)
+        for found, count in packages.items()
+    ]
 
 
 _observation: _Observation | None = None

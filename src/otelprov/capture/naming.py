@@ -78,11 +78,9 @@ def absolute_path(path: Any) -> str | None:
     if isinstance(path, int):
         return None
     try:
-        plain = os.fspath(path)
+        plain = os.fsdecode(path)
     except TypeError:
         return None
-    if isinstance(plain, bytes):
-        plain = os.fsdecode(plain)
     if not plain or "\0" in plain:
         return None
     return os.path.realpath(plain)

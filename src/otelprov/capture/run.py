@@ -95,6 +95,8 @@ def begin() -> Recorder:
             # Remoter ones are announced with their first record: a helper that does nothing leaves no trace.
             recorder.announce = None
             _announce(recorder, command, carried)
+            if run.owner and not recorder.journal.path:
+                sys.stderr.write(recorder.journal.complaint())
     return recorder
 
 

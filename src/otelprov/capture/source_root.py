@@ -6,12 +6,12 @@ from __future__ import annotations
 import enum
 import os
 import sys
-import sysconfig
 
 from otelprov import config
 from otelprov.capture.distributions import site_folder
 
 _MARKERS = (".git", "pyproject.toml")
+_STDLIB = os.path.dirname(os.path.abspath(os.__file__))
 
 
 class Kind(enum.Enum):
@@ -57,8 +57,9 @@ def main_file() -> str:
 def _is_installed(script: str) -> bool:
     if site_folder(script):
         return True
-    folders = {os.path.dirname(sys.executable), sysconfig.get_path("scripts"), sysconfig.get_path("stdlib")}
-    return any(script.startswith(os.path.realpath(folder) + os.sep) for folder in folders if folder)
+    # The folder of commands, such as the server that runs the project's code; and Python's own programs.
+    folders = (os.path.dirname(sys.executable), _STDLIB)
+    return script.startswith(tuple(os.path.realpath(folder) + os.sep for folder in folders))
 
 
 class SourceRoot:
@@ -67,21 +68,22 @@ class SourceRoot:
     def __init__(self, path: str) -> None:
         self.path = path
         self._project = os.path.join(path, "")
-        paths = sysconfig.get_paths()
-        libraries = {paths[key] for key in ("stdlib", "platstdlib") if key in paths}
-        self._python = tuple({folder + os.sep for path in libraries for folder in (path, os.path.realpath(path))})
-        # An application may be reached through a link as well as by its real path.
-        self._real_folders: dict[str, bool] = {}
+        self._python = tuple({folder + os.sep for folder in (_STDLIB, os.path.realpath(_STDLIB))})
+        self._folders: dict[str, Kind] = {}
 
     def kind_of(self, origin: str) -> Kind:
         """Whose a module's file is, by its absolute path."""
-        if site_folder(origin):
-            return Kind.PACKAGE
-        if origin.startswith(self._python):
-            return Kind.PYTHON
         folder = os.path.dirname(origin)
-        inside = self._real_folders.get(folder)
-        if inside is None:
-            real = os.path.join(os.path.realpath(folder), "")
-            inside = self._real_folders[folder] = real.startswith(self._project) and not site_folder(real)
-        return Kind.PROJECT if inside else Kind.PACKAGE
+        known = self._folders.get(folder)
+        if known is None:
+            known = self._folders[folder] = self._kind_of_folder(os.path.join(folder, ""))
+        return known
+
+    def _kind_of_folder(self, folder: str) -> Kind:
+        if site_folder(folder):
+            return Kind.PACKAGE
+        if folder.startswith(self._python):
+            return Kind.PYTHON
+        # An application may be reached through a link as well as by its real path.
+        real = os.path.join(os.path.realpath(folder), "")
+        return Kind.PROJECT if real.startswith(self._project) and not site_folder(real) else Kind.PACKAGE

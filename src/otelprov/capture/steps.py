@@ -50,6 +50,7 @@ class Step:
         "_flags",
         "_links",
         "_parent_id",
+        "_pid",
         "_recorder",
         "_tokens",
         "attributes",
@@ -84,6 +85,7 @@ class Step:
         self.started = time.time_ns()
         self.span_id = random_bits(64)
         self._recorder = recorder
+        self._pid = os.getpid()
         self._tokens: tuple[Token[str], Any] | None = None
         surroundings, parent = _surroundings(recorder, new_trace, carrier)
         if parent.is_valid:
@@ -130,7 +132,7 @@ class Step:
     def finish(self, error: BaseException | None = None) -> None:
         """Emit the span, once, in the process in which the step began."""
         recorder = self._recorder
-        if self.finished or recorder.pid != os.getpid():
+        if self.finished or self._pid != os.getpid():
             return
         self.finished = True
         if error is not None:

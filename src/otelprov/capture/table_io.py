@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+import weakref
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any, Protocol
@@ -42,8 +43,9 @@ def reads(name: str, position: int = 0, *, format: str = "", into_self: bool = F
 
     def capture(call: Call) -> Generator[None, Any, None]:
         source = call.argument(name, position)
-        entity = location_entity(source)
-        found = None if entity is not None else _origins_of_handle(source)
+        # Known handles come first: some of them pass for paths.
+        found = _origins_of_handle(source)
+        entity = location_entity(source) if found is None else None
         result = yield
         if entity is not None:
             found = _record_read(entity, call, format, result)
@@ -90,24 +92,74 @@ def writes(name: str, position: int = 1, *, format: str = "", table: int = 0) ->
         written = call.args[table]
         sources, (rows, columns) = known(written), extent(written)
         yield
-        entity = location_entity(target)
-        if entity is None:
+        if _is_open(target):
             note_written(target, sources)
             return
-        end = time.time_ns()
-        version, size = file_version(entity.name) if entity.type == "file" else ("", -1)
-        mode = call.kwargs.get("mode")
-        record_io(
-            PROVENANCE_OPERATION_APPEND if isinstance(mode, str) and mode[:1] == "a" else PROVENANCE_OPERATION_WRITE,
-            replace(entity, version=version, format=format or entity.format),
-            scope=call.scope,
-            start=call.started,
-            end=end,
-            size=size,
-            rows=rows,
-            columns=columns,
-            sources=sources,
-        )
+        _record_write(target, call, format, sources, rows, columns, call.kwargs.get("mode"))
+
+    return capture
+
+
+def _record_write(
+    target: Any,
+    call: Call,
+    format_: str,
+    sources: Origins | None,
+    rows: int | None = None,
+    columns: int | None = None,
+    mode: Any = None,
+) -> None:
+    entity = location_entity(target)
+    if entity is None:
+        note_written(target, sources)
+        return
+    end = time.time_ns()
+    version, size = file_version(entity.name) if entity.type == "file" else ("", -1)
+    record_io(
+        PROVENANCE_OPERATION_APPEND if isinstance(mode, str) and mode[:1] == "a" else PROVENANCE_OPERATION_WRITE,
+        replace(entity, version=version, format=format_ or entity.format),
+        scope=call.scope,
+        start=call.started,
+        end=end,
+        size=size,
+        rows=rows,
+        columns=columns,
+        sources=sources,
+    )
+
+
+# Where writers that are still open will write to, and in what mode.
+_open_writers: weakref.WeakKeyDictionary[Any, tuple[Any, Any]] = weakref.WeakKeyDictionary()
+
+
+def _is_open(target: Any) -> bool:
+    # Writers may pass for paths: those of pandas do.
+    try:
+        return target in _open_writers
+    except TypeError:
+        return False
+
+
+def opens(name: str, position: int = 1) -> Capture:
+    """Capture of the `__init__` of a writer that tables are given to (by `writes`) until it is closed."""
+
+    def capture(call: Call) -> Generator[None, Any, None]:
+        target = call.argument(name, position)
+        yield
+        _open_writers[call.args[0]] = (target, call.kwargs.get("mode"))
+
+    return capture
+
+
+def closes(*, format: str = "") -> Capture:  # noqa: A002
+    """Capture of the `close` of a writer whose `__init__` has a row with `opens`: here the write is recorded."""
+
+    def capture(call: Call) -> Generator[None, Any, None]:
+        opened = _open_writers.pop(call.args[0], None)
+        if opened is None:
+            return
+        yield
+        _record_write(opened[0], call, format, origins_of(call.args[0]), mode=opened[1])
 
     return capture
 

@@ -14,7 +14,6 @@ from typing import NoReturn
 
 from otelprov import config
 from otelprov.cli.launched import LaunchedRun
-from otelprov.journal.journal import Journal
 
 USAGE = """Usage: otelprov run [--name NAME] [--param KEY=VALUE]... -- COMMAND [ARGUMENT]...
 
@@ -63,7 +62,7 @@ def run(arguments: Sequence[str]) -> int:
     environment = launched.environment()
     started = launched.announce()
     if not started:
-        _complain(launched.journal)
+        sys.stderr.write(launched.journal.complaint())
     try:
         pid = _start(path, asked.command, environment)
     except OSError as error:
@@ -152,14 +151,6 @@ def _wait(pid: int) -> tuple[int, int]:
         killed_by = os.WTERMSIG(status)
         return 128 + killed_by, killed_by
     return os.WEXITSTATUS(status), 0
-
-
-def _complain(journal: Journal) -> None:
-    reasons = ", ".join(
-        os.strerror(int(reason.removeprefix("os_error_"))) if reason[-1:].isdigit() else reason
-        for reason in journal.lost
-    )
-    sys.stderr.write(f"otelprov: nothing is recorded, {journal.folder} can't be written: {reasons}\n")
 
 
 def main() -> NoReturn:

@@ -62,18 +62,20 @@ def _lines(detail: RunDetail, packages: bool) -> Iterator[str]:
         ("parent run", detail.parent_run_id),
         ("trace", run.trace_id),
     )
-    if packages:
-        yield from (f"{'':{_LABEL}}{printable(package)}" for package in detail.packages)
     yield from _entities("inputs", detail.inputs)
     yield from _entities("outputs", detail.outputs)
+    if packages and detail.packages:
+        yield "installed packages"
+        yield from (f"  {printable(package)}" for package in detail.packages)
     if detail.steps:
         yield _field("steps", counted(len(detail.steps), "step"))
     if detail.statements:
         unread = f", {detail.unparsed_statements:,} not understood" if detail.unparsed_statements else ""
         yield _field("SQL", counted(detail.statements, "statement") + unread)
     yield from _fields(("coverage", _coverage(detail)))
-    if detail.error_message:
-        yield _field("error", styled(printable(f"{run.error_type}: {detail.error_message}"), "bad"))
+    error = ": ".join(word for word in (run.error_type, detail.error_message) if word)
+    if error:
+        yield _field("error", styled(printable(error), "bad"))
     for reason, count in detail.losses.items():
         yield styled(f"lost: {count:,} ({printable(reason)})", "bad")
     if not run.complete:

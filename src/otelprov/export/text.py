@@ -30,8 +30,10 @@ def _written_out(sign: str) -> str:
 
 
 def short_version(version: str) -> str:
-    """A version for people: `sha256:9f2c0a…`; the whole of it when it is short."""
+    """A version for people: `sha256:9f2c0a…`; empty where only the span that made it is known."""
     kind, colon, rest = version.partition(":")
+    if kind == "span":
+        return ""
     if colon and len(rest) > 12:
         return f"{printable(kind)}:{printable(rest[:8])}…"
     return printable(version)

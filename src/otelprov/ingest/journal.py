@@ -120,11 +120,11 @@ def _writer_lives(fd: int, status: os.stat_result) -> bool:
     if status.st_size == 0 and time.time() - status.st_ctime < _SECONDS_TO_LOCK:
         return True
     try:
+        # Given up as soon as the caller closes the file.
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:
         # A file system without locks: nothing says that the writer is gone.
         return True
-    fcntl.flock(fd, fcntl.LOCK_UN)
     return False

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from otelprov.ingest import otlp_json_plain as plain
+from otelprov.ingest import otlp_json_values as values
 from otelprov.ingest import sift as rules
 from otelprov.ingest.sift import Sift
 from otelprov.model.span import Span, SpanEvent, SpanLink
@@ -173,7 +174,7 @@ def _resource(raw: msgspec.Raw, sift: Sift) -> dict[str, Any]:
     try:
         return _attributes(_pairs.decode(text))
     except _NOT_PLAIN:
-        return plain.attributes(plain.parse(text), sift)
+        return values.attributes(plain.parse(text), sift)
 
 
 def _take(raw: msgspec.Raw, scope: str, own: bool, resource: dict[str, Any], sift: Sift, into: list[Span]) -> None:

@@ -78,8 +78,6 @@ class ByteStream:
         self._advance(len(data))
         if len(data) <= MAX_DOCUMENT:
             return data, True
-        if self.packed:
-            raise MalformedError(f"a line of over {MAX_DOCUMENT} bytes in packed data; the rest was not read")
         piece = data
         while piece and not piece.endswith(b"\n"):
             piece = self._guarded(lambda: self._out.readline(_CHUNK))

@@ -60,6 +60,12 @@ class Journal:
             # A mapping changed by another thread, or a value of a kind nobody thought of.
             return self._lose("not_encodable")
 
+    def complaint(self) -> str:
+        """One line for a person when nothing could be written."""
+        numbers = [reason.removeprefix("os_error_") for reason in self.lost]
+        reasons = ", ".join(os.strerror(int(number)) if number.isdigit() else number for number in numbers)
+        return f"otelprov: nothing is recorded, {self.folder} can't be written: {reasons}\n"
+
     def line(self, span: EndedSpan) -> bytes:
         """The line that `append` would write; raises what encoding raises."""
         before, after = self._envelope(span.scope)

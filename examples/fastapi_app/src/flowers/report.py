@@ -14,7 +14,9 @@ REPORTS = os.environ.get("FLOWERS_REPORTS", "reports")
 def write(name: str) -> int:
     """Write the species nearest to each flower to NAME.json; how many flowers there are."""
     with open(DATA, newline="") as file:
-        known = [(float(row["petal_length"]), float(row["petal_width"]), row["species"]) for row in csv.DictReader(file)]
+        known = [
+            (float(row["petal_length"]), float(row["petal_width"]), row["species"]) for row in csv.DictReader(file)
+        ]
     flowers = store.everything()
     nearest = {}
     for number, length, width in flowers:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 
-from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]
+from opentelemetry.instrumentation.distro import BaseDistro
 from opentelemetry.util._importlib_metadata import entry_points
 
 from otelprov import config

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The derivation rules: which versions follow from which reads of the same run, and how well that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from otelprov.lineage.heads import find_heads
+from otelprov.lineage.ids import entity_node, span_version
+from otelprov.lineage.scopes import Scopes
+from otelprov.lineage.weak import WeakReads, input_key
+from otelprov.model.graph import EVIDENCE_ORDER
+from otelprov.model.records import GENERATED, USED, StepRecord
+from otelprov.semconv import PROVENANCE_EVIDENCE_FLOW, PROVENANCE_EVIDENCE_STATEMENT
+from otelprov.store.contract import SHOWN, SUPERSEDED, TEMPORARY, Derivation, Derived, Fact
+
+# So many edges of mere order (or through temporary entities) of one run are drawn one by one, and no more.
+MAX_WEAK_EDGES = 10_000
+RANK = {evidence: rank for rank, evidence in enumerate(EVIDENCE_ORDER)}
+
+Inputs = dict[int, Derived]
+
+
+def derive_run(facts: Sequence[Fact], steps: Sequence[StepRecord]) -> Derivation:
+    """Derive everything that follows from the facts and steps of one run. The facts are changed in place."""
+    run = _Run(sorted(facts, key=_order), steps)
+    inputs = run.edges()
+    edges = run.see_through(inputs)
+    return Derivation(list(facts), edges, run.missing)
+
+
+def weaker(one: str, other: str) -> str:
+    """The weaker of two kinds of evidence."""
+    return max(one, other, key=lambda evidence: RANK.get(evidence, len(RANK)))
+
+
+class _Run:
+    def __init__(self, facts: list[Fact], steps: Sequence[StepRecord]) -> None:
+        self.missing: list[str] = []
+        self.scopes = Scopes(steps)
+        self.by_id = {fact.id: fact for fact in facts}
+        self.used = [fact for fact in facts if fact.io.relation == USED]
+        self.written = [fact for fact in facts if fact.io.relation == GENERATED]
+        self.used_by_span: dict[tuple[str, str], list[Fact]] = {}
+        for fact in self.used:
+            self.used_by_span.setdefault((fact.io.trace_id, fact.io.span_id), []).append(fact)
+        writing = {(fact.io.trace_id, fact.io.span_id) for fact in self.written}
+        # What a writing call itself reads goes into what that call writes, and nowhere else.
+        self.reads = [fact for fact in self.used if (fact.io.trace_id, fact.io.span_id) not in writing]
+        find_heads(self.written, self.used)
+        for fact in facts:
+            fact.hidden, fact.via_run = SHOWN, False
+            fact.scope = self.scopes.scope_of(fact.io)
+            head = self.by_id.get(fact.head)
+            version = fact.io.version
+            if head is not None and not version:
+                version = span_version(head.io.trace_id, head.io.span_id)
+            fact.node = entity_node(fact.io.namespace, fact.io.name, version)
+        self.weak = WeakReads(self.reads, self.written, self.scopes, MAX_WEAK_EDGES)
+
+    def edges(self) -> dict[int, Inputs]:
+        """Inputs of every head fact, by the rules, temporary entities still among them."""
+        inputs: dict[int, Inputs] = {fact.head: {} for fact in self.written}
+        if self.weak.too_many:
+            self.missing.append(
+                f"more than {MAX_WEAK_EDGES} pairs of a read and a later write in one run are not drawn one by one: "
+                "these are linked through the run alone"
+            )
+        for output in sorted(self.written, key=lambda fact: (fact.io.end, _order(fact))):
+            own, closed = self._own_inputs(output)
+            closed = closed or output.io.flow_complete
+            best = {input_key(fact): (evidence, fact) for fact, evidence in own}
+            if not closed:
+                for fact, evidence in self.weak.before(output):
+                    key = input_key(fact)
+                    if key not in best:
+                        best[key] = (evidence, fact)
+                output.via_run = self.weak.too_many
+            for evidence, fact in best.values():
+                if not self._is_own_version(fact, output):
+                    _keep(inputs[output.head], Derived(output.head, fact.id, evidence, output.id))
+        return inputs
+
+    def _own_inputs(self, output: Fact) -> tuple[list[tuple[Fact, str]], bool]:
+        """What the writing call itself says it reads, and whether that is all there is to know."""
+        found: dict[int, tuple[Fact, str]] = {}
+        closed = False
+        for fact in self.used_by_span.get((output.io.trace_id, output.io.span_id), ()):
+            evidence = fact.io.evidence if fact.io.evidence in RANK else PROVENANCE_EVIDENCE_STATEMENT
+            closed = closed or fact.io.evidence == PROVENANCE_EVIDENCE_STATEMENT
+            source = self._source(fact)
+            if source is not None:
+                fact.hidden = SUPERSEDED
+                fact = source
+            known = found.get(fact.id)
+            if known is None or RANK[evidence] < RANK[known[1]]:
+                found[fact.id] = (fact, evidence)
+        return list(found.values()), closed
+
+    def _source(self, hint: Fact) -> Fact | None:
+        """The read that a flow event goes back to, where it is known."""
+        if hint.io.evidence != PROVENANCE_EVIDENCE_FLOW or not hint.io.source_span:
+            return None
+        trace_id = hint.io.source_trace or hint.io.trace_id
+        for fact in self.used_by_span.get((trace_id, hint.io.source_span), ()):
+            if fact is not hint and (fact.io.namespace, fact.io.name) == (hint.io.namespace, hint.io.name):
+                return fact
+        return None
+
+    def _is_own_version(self, fact: Fact, output: Fact) -> bool:
+        if (fact.io.namespace, fact.io.name) != (output.io.namespace, output.io.name):
+            return False
+        if fact.io.version or output.io.version:
+            return fact.io.version == output.io.version
+        return self.weak.own_producer(fact) == output.head or fact.io.span_id == output.io.span_id
+
+    def see_through(self, inputs: dict[int, Inputs]) -> list[Derived]:
+        """Replace inputs that are temporary entities of this run by what those derive from, and hide them."""
+        generated = {(fact.io.namespace, fact.io.name) for fact in self.written}
+        passing = {
+            name for fact in self.by_id.values() if fact.io.temporary and (name := _name(fact)) in generated
+        }
+        plain = [edge for found in inputs.values() for edge in found.values()]
+        if not passing:
+            return plain
+        for fact in self.by_id.values():
+            if _name(fact) in passing and fact.hidden == SHOWN:
+                fact.hidden = TEMPORARY
+        budget = MAX_WEAK_EDGES
+        resolved: dict[int, Inputs] = {}
+        for head in sorted(inputs, key=lambda head: (self.by_id[head].io.end, _order(self.by_id[head]))):
+            resolved[head] = through = {}
+            for edge in inputs[head].values():
+                source = self.by_id[edge.input]
+                if _name(source) not in passing:
+                    _keep(through, edge)
+                    continue
+                before = resolved.get(self.weak.own_producer(source), {})
+                budget -= len(before)
+                if budget < 0:
+                    self.by_id[head].via_run = True
+                    continue
+                for earlier in before.values():
+                    _keep(
+                        through,
+                        Derived(head, earlier.input, weaker(edge.evidence, earlier.evidence), edge.shown_by),
+                    )
+        if budget < 0:
+            self.missing.append("too many paths lead through temporary files: some are linked through the run alone")
+        # The edges to and from temporary entities stay, for a reader of such an entity in another run.
+        merged: dict[tuple[int, int], Derived] = {(edge.output, edge.input): edge for edge in plain}
+        for found in resolved.values():
+            for edge in found.values():
+                merged.setdefault((edge.output, edge.input), edge)
+        return list(merged.values())
+
+
+def _keep(inputs: Inputs, edge: Derived) -> None:
+    known = inputs.get(edge.input)
+    if known is None or RANK[edge.evidence] < RANK[known.evidence]:
+        inputs[edge.input] = edge
+
+
+def _name(fact: Fact) -> tuple[str, str]:
+    return fact.io.namespace, fact.io.name
+
+
+def _order(fact: Fact) -> tuple[int, int, str, str, str, str, str]:
+    io = fact.io
+    return io.start, io.seq, io.trace_id, io.span_id, io.relation, io.namespace, io.name
+
+
+def facts_in_order(facts: Iterable[Fact]) -> list[Fact]:
+    """Facts in the order in which they happened; equal times are put in an order that no arrival can change."""
+    return sorted(facts, key=_order)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads that lie before a write: evidence of the same step, or of mere order, kept within bounds."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+
+from otelprov.lineage.scopes import Scopes
+from otelprov.model.records import IoRecord
+from otelprov.semconv import PROVENANCE_EVIDENCE_ORDER, PROVENANCE_EVIDENCE_STEP
+from otelprov.store.contract import Fact
+
+Key = tuple[str, str, str, int]
+# Of each step, or of what lies outside every request: input key -> the first and the last read of it so far.
+Bucket = dict[Key, list[Fact]]
+
+
+def input_key(fact: Fact) -> Key:
+    """What makes two reads the same input: name and version, or the read itself where no version is known."""
+    io = fact.io
+    return io.namespace, io.name, io.version, 0 if io.version else fact.id
+
+
+class WeakReads:
+    """The reads of a run by step and by scope, opened up as time goes on.
+
+    `too_many` says that edges of mere order would be more than `limit`, so that none of them are given.
+    """
+
+    def __init__(self, reads: Sequence[Fact], written: Sequence[Fact], scopes: Scopes, limit: int) -> None:
+        self._scopes = scopes
+        self._reads = reads
+        self._producers: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
+        for fact in sorted(written, key=lambda fact: (fact.io.end, fact.io.start, fact.io.span_id)):
+            ends, heads = self._producers.setdefault((fact.io.namespace, fact.io.name), ([], []))
+            ends.append(fact.io.end)
+            heads.append(fact.head)
+        self._limit = limit
+        self._rewind()
+        self.too_many = False
+        self.too_many = self._count(written) > limit
+        self._rewind()
+
+    def _rewind(self) -> None:
+        self._next = 0
+        self._of_step: dict[str, Bucket] = {}
+        self._of_scope: dict[str, Bucket] = {}
+
+    def own_producer(self, fact: Fact) -> int:
+        """Head of the version that this run itself had made before a read, 0 where it had made none."""
+        ends, heads = self._producers.get((fact.io.namespace, fact.io.name), ([], []))
+        at = bisect_right(ends, fact.io.start)
+        return heads[at - 1] if at else 0
+
+    def before(self, output: Fact) -> Iterator[tuple[Fact, str]]:
+        """Reads before a write with their evidence, the stronger first. Writes must come in order of their end."""
+        self._open_until(output.io)
+        own = self._scopes.chain(output.io)
+        for step_id in own:
+            for fact in _facts(self._of_step.get(step_id)):
+                yield fact, PROVENANCE_EVIDENCE_STEP
+        if self.too_many:
+            return
+        for scope in ("", *self._scopes.isolating(output.io)):
+            for fact in _facts(self._of_scope.get(scope)):
+                yield fact, PROVENANCE_EVIDENCE_ORDER
+
+    def _open_until(self, output: IoRecord) -> None:
+        reads = self._reads
+        while self._next < len(reads) and _is_before(reads[self._next].io, output):
+            fact = reads[self._next]
+            self._next += 1
+            key = self._bucket_key(fact)
+            for step_id in self._scopes.chain(fact.io):
+                _add(self._of_step.setdefault(step_id, {}), key, fact)
+            _add(self._of_scope.setdefault(self._scopes.scope_of(fact.io), {}), key, fact)
+
+    def _bucket_key(self, fact: Fact) -> Key:
+        io = fact.io
+        return io.namespace, io.name, io.version, 0 if io.version else self.own_producer(fact)
+
+    def _count(self, written: Sequence[Fact]) -> int:
+        """How many edges of mere order there would be, counted no further than the limit."""
+        total = 0
+        for output in sorted(written, key=lambda fact: fact.io.end):
+            self._open_until(output.io)
+            if output.io.flow_complete:
+                continue
+            total += sum(len(self._of_scope.get(scope, ())) for scope in ("", *self._scopes.isolating(output.io)))
+            if total > self._limit:
+                break
+        return total
+
+
+def _is_before(read: IoRecord, written: IoRecord) -> bool:
+    # Two things at one point of the clock: the numbers of the process tell which came first.
+    return read.start < written.end or (read.start == written.end and read.seq < written.seq)
+
+
+def _facts(bucket: Bucket | None) -> Iterator[Fact]:
+    for first_and_last in (bucket or {}).values():
+        yield from first_and_last
+
+
+def _add(bucket: Bucket, key: Key, fact: Fact) -> None:
+    known = bucket.get(key)
+    if known is None:
+        bucket[key] = [fact]
+    elif not key[2]:
+        # Where no version is known, the last read may have seen something else than the first.
+        known[1:] = [fact]

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run from its announcement to its end, in real processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from launch import BIN, LAUNCHED, OBSERVED, PLAIN, environment, run
+
+from otelprov.journal.late_end import complete
+from otelprov.testing import Recorded
+
+ENDS = {
+    "falls off the end": ("print('x')", 0, "completed"),
+    "sys.exit": ("import sys\nsys.exit(3)", 3, "failed"),
+    "sys.exit with text": ("import sys\nsys.exit('no')", 1, "failed"),
+    "exit()": ("exit(5)", 5, "failed"),
+    "raise SystemExit": ("raise SystemExit(4)", 4, "failed"),
+    "raise SystemExit of nothing": ("def main(): return None\nraise SystemExit(main())", 0, "completed"),
+    "a SystemExit that is caught": (
+        "import sys\ntry:\n    sys.exit(3)\nexcept SystemExit:\n    pass\nprint('on')",
+        0,
+        "completed",
+    ),
+    "os._exit": ("import os\nos._exit(6)", 6, "failed"),
+    "unhandled exception": ("raise ValueError('x')", 1, "failed"),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_exit_status_and_output_are_unchanged_and_told(tmp_path: Path, how: str) -> None:
+    source, status, told = ENDS[how]
+    plain = run(tmp_path, source, launcher=PLAIN)
+    ran = run(tmp_path, source)
+    assert ran.process.returncode == status == plain.process.returncode
+    assert (ran.process.stdout, ran.process.stderr) == (plain.process.stdout, plain.process.stderr)
+    for journal in (tmp_path / "home" / "journal").glob("*.jsonl"):
+        complete(str(journal))
+    assert ran.run_span().attributes["provenance.run.status"] == told
+    assert ran.run_span().attributes["process.exit.code"] == status
+    assert ran.recorded.problems() == []
+
+
+def test_no_file_is_left_beside_the_journal_once_it_is_complete(tmp_path: Path) -> None:
+    run(tmp_path, "raise SystemExit(4)")
+    folder = tmp_path / "home" / "journal"
+    (journal,) = folder.glob("*.jsonl")
+    assert complete(str(journal))
+    assert not complete(str(journal))
+    assert list(folder.iterdir()) == [journal]
+
+
+def test_an_error_is_told_with_its_stack_and_without_its_secret(tmp_path: Path) -> None:
+    ran = run(tmp_path, "def load():\n    raise ValueError('cannot reach postgres://ana:hunter2@db/x')\nload()")
+    ended = ran.event("provenance.process.ended")
+    assert ended["exception.type"] == ended["error.type"] == "ValueError"
+    assert ended["exception.message"] == "cannot reach postgres://[cut]@db/x"
+    assert "in load" in str(ended["exception.stacktrace"])
+    assert all(b"hunter2" not in line for line in ran.recorded.lines())
+
+
+def test_the_run_is_announced_with_what_is_known_at_once(tmp_path: Path) -> None:
+    ran = run(tmp_path, "import os; os.kill(os.getpid(), 9)", "--epochs", "3", "--password", "hunter2")
+    assert ran.process.returncode == -9
+    started = ran.event("provenance.run.started")
+    assert started["provenance.run.name"] == "program.py"
+    assert started["provenance.run.code.file"] == str(tmp_path / "program.py")
+    assert str(started["provenance.run.code.digest"]).startswith("sha256:")
+    assert "--epochs 3" in str(started["provenance.run.command"])
+    assert "hunter2" not in str(started["provenance.run.command"])
+    assert started["process.working_directory"] == str(tmp_path)
+    assert ran.recorded.spans("run") == []
+
+
+def test_sequence_numbers_have_no_gap(tmp_path: Path) -> None:
+    ran = run(tmp_path, "open('a.txt', 'w').write('x'); open('a.txt').read()")
+    spans = [span for span in ran.recorded.spans() if span.scope.startswith("otelprov")]
+    numbers = [span.attributes["provenance.seq"] for span in spans]
+    numbers += [event.attributes["provenance.seq"] for span in spans for event in span.events]
+    assert sorted(numbers) == list(range(1, len(numbers) + 1))
+    assert ran.event("provenance.process.ended")["provenance.process.records"] in numbers
+
+
+def test_git_commit_branch_and_dirty_flag(tmp_path: Path) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@t"]
+    subprocess.run([*git, "init", "-q", "-b", "trunk"], check=True)
+    (tmp_path / ".gitignore").write_text("home/\nprogram.py\n")
+    subprocess.run([*git, "add", ".gitignore"], check=True)
+    subprocess.run([*git, "commit", "-qm", "first"], check=True)
+    subprocess.run([*git, "remote", "add", "origin", "https://ana:hunter2@git.example/x.git"], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    clean = run(tmp_path, "print(1)").event("provenance.run.environment")
+    assert clean["vcs.ref.head.revision"] == head
+    assert clean["vcs.ref.head.name"] == "trunk"
+    assert clean["provenance.vcs.dirty"] is False
+    assert clean["vcs.repository.url.full"] == "https://[cut]@git.example/x.git"
+    packages = str(clean["provenance.packages.list"]).splitlines()
+    assert any(line.startswith("wrapt==") for line in packages)
+    assert clean["provenance.packages.count"] == len(packages)
+
+
+@pytest.mark.parametrize("how", ["subprocess", "fork", "spawn"])
+def test_children_join_the_run(tmp_path: Path, how: str) -> None:
+    (tmp_path / "child.py").write_text("open('child.txt', 'w').write('c')\n")
+    source = {
+        "subprocess": "import subprocess, sys\nsubprocess.run([sys.executable, 'child.py'], check=True)",
+        "fork": "import multiprocessing as m\nimport runpy\n"
+        "p = m.get_context('fork').Process(target=runpy.run_path, args=('child.py',))\np.start(); p.join()",
+        "spawn": "import multiprocessing as m\nimport runpy\nif __name__ == '__main__':\n"
+        "    p = m.get_context('spawn').Process(target=runpy.run_path, args=('child.py',))\n    p.start(); p.join()",
+    }[how]
+    ran = run(tmp_path, source)
+    assert ran.process.stderr == ""
+    (write,) = [span for span in ran.recorded.io() if span.name == "write child.txt"]
+    root = ran.run_span()
+    assert write.attributes["provenance.run.id"] == root.attributes["provenance.run.id"]
+    assert write.attributes["provenance.process.id"] != root.attributes["provenance.process.id"]
+    assert write.trace_id == root.trace_id
+    assert ran.recorded.problems() == []
+
+
+def test_exec_goes_on_with_the_run(tmp_path: Path) -> None:
+    (tmp_path / "second.py").write_text("import sys\nopen('b.txt', 'w').write('b')\nsys.exit(7)\n")
+    ran = run(tmp_path, "import os, sys\nos.execv(sys.executable, [sys.executable, 'second.py'])")
+    assert ran.process.returncode == 7
+    assert ran.run_span().attributes["process.exit.code"] == 7
+    (write,) = ran.recorded.io()
+    assert write.attributes["provenance.run.id"] == ran.run_span().attributes["provenance.run.id"]
+
+
+def test_otelprov_run_tells_the_signal_that_killed(tmp_path: Path) -> None:
+    ran = run(tmp_path, "import os; os.kill(os.getpid(), 9)", launcher=LAUNCHED)
+    assert ran.process.returncode == 137
+    assert ran.run_span().attributes["provenance.run.status"] == "interrupted"
+    assert ran.run_span().attributes["provenance.run.signal"] == "SIGKILL"
+    assert "interrupted by SIGKILL" in ran.process.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "message"),
+    [
+        (["no-such-program"], 127, "no-such-program: command not found"),
+        (["./missing"], 127, "./missing: No such file or directory"),
+        (["./plain.txt"], 126, "./plain.txt: Permission denied"),
+        (["."], 127, ".: command not found"),
+        (["./"], 126, "./: Is a directory"),
+        (["--wrong", "--", "true"], 2, "no such option: --wrong"),
+        (["--param", "novalue", "--", "true"], 2, "'novalue' is not KEY=VALUE"),
+        ([], 2, "no command given"),
+    ],
+)
+def test_otelprov_run_says_what_a_shell_says(tmp_path: Path, command: list[str], status: int, message: str) -> None:
+    (tmp_path / "plain.txt").write_text("x")
+    done = subprocess.run(
+        [str(BIN / "otelprov"), "run", *command],
+        cwd=tmp_path,
+        env=environment(tmp_path / "home"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == status
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_script_of_another_language_is_a_run_too(tmp_path: Path) -> None:
+    script = f"{BIN / 'python'} -c \"open('o.txt', 'w').write('1')\"; exit 9"
+    done = subprocess.run(
+        [str(BIN / "otelprov"), "run", "--name", "nightly", "--param", "day=7", "--", "sh", "-c", script],
+        cwd=tmp_path,
+        env=environment(tmp_path / "home"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 9
+    recorded = Recorded(tmp_path / "home")
+    (root,) = recorded.spans("run")
+    assert root.name == "run nightly"
+    assert root.attributes["process.exit.code"] == 9
+    (write,) = recorded.io()
+    assert write.attributes["provenance.run.id"] == root.attributes["provenance.run.id"]
+    assert write.trace_id == root.trace_id
+
+
+def test_autoload_needs_no_launcher_and_is_off_without_its_switch(tmp_path: Path) -> None:
+    source = "open('a.txt', 'w').write('x')"
+    off = run(tmp_path, source, launcher=PLAIN)
+    assert not off.recorded.home.exists()
+    on = run(tmp_path, source, launcher=PLAIN, OTELPROV_AUTOLOAD="1")
+    assert on.recorded.names() == ["write a.txt"]
+    assert on.run_span().attributes["provenance.run.status"] == "completed"
+
+
+@pytest.mark.parametrize("switch", [{"OTELPROV_ENABLED": "false"}, {"OTEL_SDK_DISABLED": "true"}])
+def test_switched_off_leaves_nothing(tmp_path: Path, switch: dict[str, str]) -> None:
+    ran = run(tmp_path, "open('a.txt', 'w').write('x')", **switch)
+    assert ran.process.returncode == 0
+    assert not ran.recorded.home.exists()
+
+
+@pytest.mark.parametrize("launcher", [OBSERVED, LAUNCHED], ids=["instrument", "run"])
+def test_a_home_that_cannot_be_written_costs_one_line(tmp_path: Path, launcher: list[str]) -> None:
+    (tmp_path / "home").write_text("in the way")
+    ran = run(tmp_path, "open('a.txt', 'w').write('x'); print('done')", launcher=launcher)
+    assert ran.process.returncode == 0
+    assert ran.process.stdout == "done\n"
+    assert (tmp_path / "a.txt").read_text() == "x"
+    assert ran.process.stderr.count("\n") == 1
+    assert "nothing is recorded" in ran.process.stderr
+    assert str(tmp_path / "home") in ran.process.stderr
+
+
+def test_journals_are_private(tmp_path: Path) -> None:
+    run(tmp_path, "print(1)")
+    folder = tmp_path / "home" / "journal"
+    assert os.stat(folder).st_mode & 0o777 == 0o700
+    assert {os.stat(path).st_mode & 0o777 for path in folder.iterdir()} == {0o600}
