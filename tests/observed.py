@@ -83,11 +83,18 @@ class Observed:
             check=False,
         )
 
-    def answer(self, *arguments: str) -> Any:
-        """What the `otelprov` command answers with --json; it must succeed."""
+    def answer(self, *arguments: str, status: int = 0) -> Any:
+        """What the `otelprov` command answers with --json; it must end with the exit status."""
         done = self.otelprov(*arguments, "--json")
-        assert done.returncode == 0, done.stderr.decode()
+        assert done.returncode == status, done.stderr.decode()
         return json.loads(done.stdout)
+
+    def runs(self) -> dict[str, str]:
+        """The status of each run by the run's name; names must differ."""
+        listed = self.answer("runs")["runs"]
+        found = {run["name"]: run["status"] for run in listed}
+        assert len(found) == len(listed), listed
+        return found
 
     def graph(self, selection: str) -> dict[str, Any]:
         """The lineage graph of a selection; each node has a short `label`: a path below the folder, else the name."""

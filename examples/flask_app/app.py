@@ -24,7 +24,7 @@ def connect() -> sqlite3.Connection:
 
 
 def prepare() -> None:
-    """Make the tables; once, before the workers are forked."""
+    """Make the tables if need be: every worker does, as it starts."""
     with closing(connect()) as connection:
         connection.executescript(SCHEMA)
 

@@ -20,26 +20,22 @@ frames.declare(
 )
 
 _SOURCES = {  # The argument that says what is read.
-    "filepath_or_buffer": {
-        "csv": "csv",
-        "table": "csv",
-        "fwf": "text",
-        "pickle": "pickle",
-        "stata": "stata",
-        "sas": "sas",
-    },
-    "path": {"parquet": "parquet", "feather": "feather", "orc": "orc", "spss": "spss"},
-    "path_or_buf": {"json": "json"},
-    "path_or_buffer": {"xml": "xml"},
-    "io": {"excel": "excel", "html": "html"},
+    "filepath_or_buffer": "csv table fwf pickle stata sas",
+    "path": "parquet feather orc spss",
+    "path_or_buf": "json",
+    "path_or_buffer": "xml",
+    "io": "excel html",
 }
 _TARGETS = {  # The argument that says where is written.
     "path_or_buf": "core.generic.NDFrame.to_csv core.generic.NDFrame.to_json",
-    "path": "core.generic.NDFrame.to_pickle DataFrame.to_parquet DataFrame.to_feather DataFrame.to_orc",
+    "path": (
+        "core.generic.NDFrame.to_pickle DataFrame.to_parquet DataFrame.to_feather DataFrame.to_orc DataFrame.to_stata"
+    ),
     "path_or_buffer": "DataFrame.to_xml",
     "buf": "DataFrame.to_html core.generic.NDFrame.to_latex DataFrame.to_string Series.to_string",
     "excel_writer": "core.generic.NDFrame.to_excel",
 }
+_FORMATS = {"table": "csv", "fwf": "text", "string": "text"}
 _FUNCTIONS = (
     "concat merge merge_asof merge_ordered melt pivot pivot_table crosstab wide_to_long get_dummies from_dummies cut "
     "qcut to_numeric to_datetime to_timedelta factorize unique eval array isna notna"
@@ -61,8 +57,8 @@ _SELECTIONS = (
     "core.groupby.generic.DataFrameGroupBy.__getitem__ core.indexing._LocationIndexer.__getitem__"
 )
 _SETTERS = (
-    "DataFrame._setitem_array DataFrame._setitem_frame DataFrame._set_item_frame_value Series._set_values "
-    "core.indexing._iLocIndexer._setitem_with_indexer"
+    "DataFrame._set_item DataFrame._setitem_array DataFrame._setitem_frame DataFrame._set_item_frame_value "
+    "Series._set_values core.indexing._iLocIndexer._setitem_with_indexer"
 )
 _CONVERSIONS = "DataFrame.__array__ Series.__array__ DataFrame.values Series.values"
 # What the program is seen to call where it writes `a + b`, and where it sets something.
@@ -73,8 +69,8 @@ _SET = ("__setitem__", "assign", "__setattr__", "update")
 
 def _is_left(function: Callable[..., Any]) -> bool:
     # They warn of chained assignment by the number of references to `self`, of which a wrapper would be one more.
-    # `pipe` returns whatever the program's function does; positions given to `take` are no data.
-    return "getrefcount" in unwrap(function).__code__.co_names or function.__name__ in ("pipe", "take")
+    # `pipe` returns whatever the program's function does; `align` mixes nothing; positions for `take` are no data.
+    return "getrefcount" in unwrap(function).__code__.co_names or function.__name__ in ("pipe", "align", "take")
 
 
 def _follow(targets: str, follow: Callable[..., None]) -> list[Patch]:
@@ -83,7 +79,7 @@ def _follow(targets: str, follow: Callable[..., None]) -> list[Patch]:
 
 _pandas = Following("pandas")
 _put = _pandas.into_self("value", 2, *_SET)
-_filled = _pandas.argument_of("fillna", "value")
+_filled = both(_pandas.argument_of("fillna", "value"), _pandas.argument_of("update", "other"))
 _finalized = _pandas.finalized("input_objs", "objs", "left", "right", via=("concat",))
 _chosen = both(_pandas.results("where", "mask"), _pandas.into_self("other", 2, *_SET))
 
@@ -96,22 +92,21 @@ class PandasInstrumentor(Instrumentor):
     versions = ">=2.2,<4"
     patches = (
         *(
-            Patch("pandas", f"read_{name}", reads(source, format=kind))
+            Patch("pandas", f"read_{name}", reads(source, format=_FORMATS.get(name, name)))
             for source, readers in _SOURCES.items()
-            for name, kind in readers.items()
+            for name in readers.split()
         ),
         *(
-            Patch("pandas", writer, writes(target, format=writer.rpartition("to_")[2].replace("string", "text")))
+            Patch("pandas", f"{owner}to_{name}", writes(target, format=_FORMATS.get(name, name)))
             for target, writers in _TARGETS.items()
-            for writer in writers.split()
+            for owner, _, name in (writer.partition("to_") for writer in writers.split())
         ),
         Patch("pandas", "ExcelFile.__init__", reads("path_or_buffer", 1, format="excel", into_self=True)),
         Patch("pandas", "ExcelWriter.__init__", opens("path")),
         Patch("pandas", "ExcelWriter.close", closes(format="excel")),
-        *_follow("core.generic.NDFrame.__finalize__", both(_finalized, _filled)),
+        *_follow("core.generic.NDFrame.__finalize__", both(_finalized, _pandas.argument_of("fillna", "value"))),
         *_follow("DataFrame.__init__ Series.__init__", _pandas.into_self("data", 1, whole=True)),
-        *_follow("DataFrame._set_item", both(_put, _filled)),
-        *_follow(_SETTERS, _put),
+        *_follow(_SETTERS, both(_put, _filled)),
         *_follow("DataFrame.insert", _pandas.into_self("value", 3)),
         *_follow("core.generic.NDFrame._update_inplace", _pandas.into_self("result", 1, internal=True)),
         *_follow("core.generic.NDFrame._where", _chosen),

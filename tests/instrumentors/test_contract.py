@@ -26,7 +26,9 @@ from otelprov.instrumentation import Instrumentor, Patch
 from otelprov.testing import recording
 
 GROUP = "opentelemetry_instrumentor"
-ENTRY_POINTS = {point.name: point for point in importlib.metadata.entry_points(group=GROUP) if point.name[:5] == "prov-"}
+ENTRY_POINTS = {
+    point.name: point for point in importlib.metadata.entry_points(group=GROUP) if point.name[:5] == "prov-"
+}
 # Built on the import system, not on a table of patches.
 WITH_TABLE = sorted(set(ENTRY_POINTS) - {"prov-imports"})
 MOST_LINES = 120

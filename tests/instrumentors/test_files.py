@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: SIM115, UP015 - plain opens are what is tested here
 """Reads and writes of files by plain Python, with nothing changed for the program."""
 
 from __future__ import annotations
@@ -252,7 +253,7 @@ def test_odd_ways_to_name_a_file(recorded):
             assert file.read() == "x"
         with open(Path("a")) as file:
             assert file.read() == "x"
-        with open(file="a", mode="r") as file:
+        with open(mode="r", file="a") as file:
             assert file.read() == "x"
         with open("a", opener=lambda path, flags: os.open(path, flags, dir_fd=folder)) as file:
             assert file.read() == "x"
@@ -457,7 +458,7 @@ def test_a_handle_knows_its_read_and_a_write_its_sources(recorded):
         remember_written(file, origins)
     with open("plain.csv", "w"):
         pass
-    read, out, plain = recorded.io()
+    _, out, plain = recorded.io()
     assert sources(out) == ["in.csv"]
     assert out.attributes[names.PROVENANCE_FLOW_COMPLETE] is True
     assert names.PROVENANCE_FLOW_COMPLETE not in plain.attributes

@@ -505,6 +505,85 @@ def test_under_the_real_launcher(project: Project) -> None:
     assert project.recorded.problems() == []
 
 
+def test_a_module_that_failed_is_told_once_it_loads(project: Project) -> None:
+    project.write("flaky.py", "import sys\nif not hasattr(sys, 'ready'): raise ImportError('not yet')\n")
+    project.write(
+        "app.py",
+        "import sys\n"
+        "import otelprov.capture.imports as imports\n"
+        "try:\n    import flaky\nexcept ImportError:\n    pass\n"
+        "assert [m.name for m in imports.loaded_modules() if m.file] == ['__main__']\n"
+        "sys.ready = True\n"
+        "import flaky\n"
+        "assert [m.name for m in imports.loaded_modules() if m.file] == ['__main__', 'flaky']\n",
+    )
+    project.ok("app.py")
+    assert project.files() == ["app.py", "flaky.py"]
+
+
+def test_a_package_is_counted_once_however_many_threads_wait_for_it(project: Project) -> None:
+    site = project.folder / "site-packages"
+    project.write("site-packages/slow-1.0.dist-info/METADATA", "")
+    project.write("site-packages/slow/__init__.py", "import time\ntime.sleep(0.2)\nfrom . import one, two\n")
+    project.write("site-packages/slow/one.py", "import slow.two\n")
+    project.write("site-packages/slow/two.py", "import slow.one, slow\n")
+    project.write(
+        "app.py",
+        "import sys, threading\n"
+        f"sys.path.append({str(site)!r})\n"
+        "threads = [threading.Thread(target=__import__, args=('slow',)) for _ in range(8)]\n"
+        "[thread.start() for thread in threads]; [thread.join() for thread in threads]\n",
+    )
+    project.ok("app.py")
+    told = [module for module in project.told() if module.get(ARTIFACT_PURL) == "pkg:pypi/slow@1.0"]
+    assert [module[PROVENANCE_MODULE_COUNT] for module in told] == [3]
+
+
+def test_a_fork_in_the_middle_of_an_import(project: Project) -> None:
+    project.write("app.py", "import forks\nimport after\n")
+    project.write("forks.py", "import os\npid = os.fork()\nimport inner\nif pid: os.waitpid(pid, 0)\n")
+    project.write("inner.py", "")
+    project.write("after.py", "")
+    project.ok("app.py")
+    spans = project.all_spans()
+    assert len({span.span_id for span in spans}) == len(spans)
+    by_process: dict[str, dict] = {}
+    for span in spans:
+        by_process.setdefault(span.attributes[PROVENANCE_PROCESS_ID], {})[span.name] = span
+    assert len(by_process) == 2
+    for named in by_process.values():
+        assert {"import forks", "import inner", "import after"} <= set(named)
+        assert named["import inner"].parent_id == named["import forks"].span_id
+
+
+def test_the_project_is_found_upwards_from_the_script(project: Project) -> None:
+    project.write("library.py", "")
+    script = project.write(
+        "scripts/deep/app.py", f"import sys; sys.path.append({str(project.folder)!r})\nimport library\n"
+    )
+    elsewhere = project.folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    project.folder, folder = elsewhere, project.folder
+    project.ok(str(script))
+    project.folder = folder
+    assert project.files() == ["scripts/deep/app.py", "library.py"]
+
+
+def test_it_can_be_embedded_where_nothing_is_recorded(project: Project) -> None:
+    project.write("mod.py", "")
+    project.write(
+        "app.py",
+        "from otelprov.capture import imports\n"
+        "assert imports.start()\n"
+        "import mod\n"
+        "imports.stop()\n"
+        "print([path.rpartition('/')[2] for path in imports.loaded_files()])\n",
+    )
+    done = project.run("app.py", observed=False)
+    assert done.stdout == "['app.py', 'mod.py']\n", done.stderr
+    assert not project.home.exists()
+
+
 def wait_for(condition, seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():

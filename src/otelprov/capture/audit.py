@@ -64,7 +64,7 @@ def _opening(path: Any, mode: Any, flags: Any) -> None:
             return
     elif reading or os.path.lexists(found) or not os.access(os.path.dirname(found), os.W_OK):
         return
-    entity = files.data_entity(found) if exists else files.future_entity(found)
+    entity = files.data_entity(found, made=not exists)
     if entity is None:
         return
     if reading or (access == os.O_RDWR and exists and not flags & os.O_TRUNC):

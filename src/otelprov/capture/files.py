@@ -20,7 +20,7 @@ from otelprov.capture import coverage
 from otelprov.capture.callsite import calling_module, code_attributes
 from otelprov.capture.fingerprint import file_version
 from otelprov.capture.guard import guard
-from otelprov.capture.handles import descriptor_path, handle_origins, layers, raw_file, remember_written
+from otelprov.capture.handles import descriptor_path, handle_origins, raw_file, remember_written
 from otelprov.capture.identity import Origins, Read, origins_of, remember
 from otelprov.capture.inside import quietly
 from otelprov.capture.io import record_io
@@ -101,8 +101,10 @@ def opened(file: Any, mode: str, started: int, *, through_opener: bool = False) 
     updating = "+" in mode and "r" in mode
     read = record_read(entity, started) if "r" in mode else None
     if read is not None:
-        for layer in layers(file):
-            remember(layer, Origins(frozenset({read})))
+        origins = Origins(frozenset({read}))
+        # By the lowest one, all between are found.
+        remember(file, origins)
+        remember(raw, origins)
     if "r" in mode and not updating:
         return
     operation = PROVENANCE_OPERATION_APPEND if "a" in mode else PROVENANCE_OPERATION_WRITE
@@ -150,22 +152,22 @@ def closed_descriptor(fd: int) -> None:
         finish(known.write)
 
 
-def data_entity(path: str | None) -> Entity | None:
-    """The entity of a resolved path that is a regular file of the program's own data; counts what is none."""
+def data_entity(path: str | None, *, made: bool = False) -> Entity | None:
+    """The entity of a resolved path that is a regular file of the program's own data; counts it, and noise too.
+
+    With `made` the file may not be there yet.
+    """
     if path is None:
         return None
-    try:
-        regular = stat.S_ISREG(os.stat(path).st_mode)
-    except OSError:
-        return None
-    return future_entity(path) if regular else None
-
-
-def future_entity(path: str) -> Entity | None:
-    """The entity of a resolved path that is about to be made; None for noise."""
     entity = resolved_file_entity(path)
     if entity is None or calling_module() in _MACHINERY:
         coverage.ignored += 1
+        return None
+    try:
+        regular = made or stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return None
+    if not regular:
         return None
     coverage.opens += 1
     return entity

@@ -9,6 +9,7 @@ import stat
 import time
 
 from otelprov import config
+from otelprov.capture.inside import quietly
 
 _MAX_CACHED = 4096
 # A file changed so recently may change again within one tick of the file system's clock.
@@ -36,7 +37,7 @@ def file_version(path: str) -> tuple[str, int]:
             return known, status.st_size
         if status.st_size > config.DIGEST_LIMIT.number():
             return f"stat:{status.st_size}-{status.st_mtime_ns}", status.st_size
-        with open(path, "rb", buffering=0) as file:
+        with quietly(), open(path, "rb", buffering=0) as file:
             digest = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return "", -1

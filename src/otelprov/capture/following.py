@@ -168,15 +168,14 @@ class Following:
             unknown = unknown and not internal
             if (found is None and not unknown) or not (internal or self._is_led_by(via)):
                 return
-            target = args[0]
-            while kind_of(type(target)) == HOLDER:
-                target = target.obj
-            _add_content(target, found, unknown, whole=whole)
+            _add_content(args[0], found, unknown, whole=whole)
 
         return follow
 
 
 def _add_content(target: Any, found: Origins | None, unknown: bool, *, whole: bool = False) -> None:
+    while kind_of(type(target)) == HOLDER:
+        target = target.obj
     before = origins_of(target)
     if before is None:
         if found is not None:

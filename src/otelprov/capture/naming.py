@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import tempfile
@@ -88,11 +89,16 @@ def absolute_path(path: Any) -> str | None:
 
 def is_noise(path: str) -> bool:
     """Whether an absolute path is of no interest: Python's and packages' own files, system files, caches, ours."""
+    return _is_noise(path, config.home())
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_noise(path: str, home: str) -> bool:
     if path.startswith(_SYSTEM_PREFIXES) or path.endswith(_NOISY_SUFFIXES):
         return True
     if any(part in path for part in _NOISY_PARTS):
         return True
-    own = os.path.realpath(config.home())
+    own = os.path.realpath(home)
     if path == own or path.startswith(own + os.sep):
         return True
     if is_library_file(path):

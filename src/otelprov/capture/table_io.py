@@ -6,10 +6,11 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
+from otelprov.capture.calls import Call, Capture
 from otelprov.capture.fingerprint import file_version
 from otelprov.capture.frames import add, extent, known
 from otelprov.capture.identity import Origins, origins_of, remember
@@ -17,21 +18,6 @@ from otelprov.capture.io import record_io
 from otelprov.capture.naming import location_entity
 from otelprov.model.entity import Entity
 from otelprov.semconv import PROVENANCE_OPERATION_APPEND, PROVENANCE_OPERATION_READ, PROVENANCE_OPERATION_WRITE
-
-
-class Call(Protocol):
-    """What these functions need of a call; see `otelprov.instrumentation.Call`."""
-
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    scope: str
-    started: int
-
-    def argument(self, name: str, position: int, default: Any = None) -> Any:
-        """An argument given by keyword or by position."""
-
-
-Capture = Callable[[Any], Generator[None, Any, None]]
 
 
 def reads(name: str, position: int = 0, *, format: str = "", into_self: bool = False) -> Capture:  # noqa: A002

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import TYPE_CHECKING
 
 from otelprov import config
 from otelprov.capture import background
 from otelprov.capture.recorder import current
 from otelprov.errors import UsageError
-from otelprov.journal.endpoint import from_environment
-from otelprov.journal.ship import Shipper, ShipReport
+
+if TYPE_CHECKING:
+    from otelprov.journal.ship import Shipper
 
 logger = logging.getLogger("otelprov")
 _EVERY_SECONDS = 1.0
@@ -22,6 +24,8 @@ def start_shipping(*, exporter: bool) -> None:
     mode = config.SHIP.text().lower()
     if mode == "never" or (mode != "always" and not exporter):
         return
+    from otelprov.journal.endpoint import from_environment
+
     try:
         endpoint = from_environment()
     except UsageError as error:
@@ -32,9 +36,10 @@ def start_shipping(*, exporter: bool) -> None:
     shipper: list[Shipper] = []
 
     def get() -> Shipper:
-        # Made in the background thread: gRPC and protobuf cost start-up time.
+        # Made in the background thread: protobuf and gRPC cost start-up time.
         if not shipper:
             from otelprov.journal.senders import sender_for
+            from otelprov.journal.ship import Shipper
 
             shipper.append(Shipper(config.journal_folder(), sender_for(endpoint)))
         return shipper[0]
@@ -47,7 +52,7 @@ def start_shipping(*, exporter: bool) -> None:
     def last(deadline: float) -> None:
         recorder = current()
         if recorder is not None and recorder.journal.path and time.monotonic() < deadline:
-            get().ship_file(recorder.journal.path, ShipReport(), deadline)
+            get().ship_own(recorder.journal.path, deadline)
 
     background.every("ship", _EVERY_SECONDS, tick)
     background.at_stop("ship", last)

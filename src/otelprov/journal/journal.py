@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
@@ -16,6 +17,7 @@ from otelprov.semconv import PROVENANCE_RUN_ID, SCHEMA_URL, SERVICE_INSTANCE_ID,
 
 OWN_SCOPE = "otelprov"
 SUFFIX = ".jsonl"
+_LOCK_ATTEMPTS = 100
 
 
 class Journal:
@@ -129,13 +131,24 @@ class Journal:
         fd = os.open(path, flags, 0o600)
         try:
             # The lock says "its writer lives": the kernel gives it up however the process ends.
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock(fd)
         except OSError:
             os.close(fd)
             raise
         self.path = path
         self._files += 1
         return fd
+
+    def _lock(self, fd: int) -> None:
+        for _attempt in range(_LOCK_ATTEMPTS):
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                # A reader is just trying whether the writer lives.
+                time.sleep(0.001)
+            else:
+                return
+        raise BlockingIOError(errno.EWOULDBLOCK, "the lock of a new journal is held by another process")
 
     def forget_file(self) -> None:
         """In a forked child: drop the parent's file without unlocking it; the next append makes the child's own."""

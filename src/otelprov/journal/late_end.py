@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The last record of a process whose exit status only the C library gets to know.
 
-`raise SystemExit(n)` at the top of a program leaves no trace that Python code could see before the process exits. So the
-process leaves its last record beside its journal in two forms, has the C library write the status when it exits, and
+`raise SystemExit(n)` at the top of a program leaves no trace that Python code could see before the process exits. So it
+leaves its last record beside its journal in two forms, has the C library write the status when it exits, and
 whoever reads the journal next puts the right form into it.
 """
 

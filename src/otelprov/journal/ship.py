@@ -18,6 +18,7 @@ from otelprov import config
 from otelprov.errors import UsageError
 from otelprov.journal.endpoint import Endpoint, from_environment, parse
 from otelprov.journal.folder import journal_files, open_journal
+from otelprov.journal.late_end import complete
 from otelprov.journal.request import combine, parse_line
 from otelprov.journal.senders import Answer, Outcome, Sender, sender_for
 
@@ -79,8 +80,13 @@ class Shipper:
             self._adopt_at = now + _ADOPT_EVERY
             for file in journal_files(self._folder):
                 if not file.alive and not report.failed:
+                    complete(file.path)
                     self.ship_file(file.path, report)
         self._after(report)
+
+    def ship_own(self, path: str, deadline: float) -> None:
+        """Ship one journal by the deadline (time.monotonic()), as far as that goes."""
+        self.ship_file(path, ShipReport(), deadline)
 
     def _after(self, report: ShipReport) -> None:
         if not report.failed:
@@ -223,6 +229,8 @@ def ship_all(endpoint: Endpoint | str | None = None, folder: str = "") -> ShipRe
         for file in journal_files(folder or config.journal_folder()):
             if report.failed:
                 break
+            if not file.alive:
+                complete(file.path)
             shipper.ship_file(file.path, report)
     finally:
         shipper.close()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from otelprov.lineage.heads import find_heads
 from otelprov.lineage.ids import entity_node, span_version
@@ -23,7 +23,7 @@ Inputs = dict[int, Derived]
 
 def derive_run(facts: Sequence[Fact], steps: Sequence[StepRecord]) -> Derivation:
     """Derive everything that follows from the facts and steps of one run. The facts are changed in place."""
-    run = _Run(sorted(facts, key=_order), steps)
+    run = _Run(sorted(facts, key=fact_order), steps)
     inputs = run.edges()
     edges = run.see_through(inputs)
     return Derivation(list(facts), edges, run.missing)
@@ -61,12 +61,12 @@ class _Run:
     def edges(self) -> dict[int, Inputs]:
         """Inputs of every head fact, by the rules, temporary entities still among them."""
         inputs: dict[int, Inputs] = {fact.head: {} for fact in self.written}
-        if self.weak.too_many:
+        if self.weak.too_many or self.weak.overfull:
             self.missing.append(
-                f"more than {MAX_WEAK_EDGES} pairs of a read and a later write in one run are not drawn one by one: "
+                f"more than {MAX_WEAK_EDGES} pairs of a read and a later write are not drawn one by one: "
                 "these are linked through the run alone"
             )
-        for output in sorted(self.written, key=lambda fact: (fact.io.end, _order(fact))):
+        for output in sorted(self.written, key=lambda fact: (fact.io.end, fact_order(fact))):
             own, closed = self._own_inputs(output)
             closed = closed or output.io.flow_complete
             best = {input_key(fact): (evidence, fact) for fact, evidence in own}
@@ -75,7 +75,7 @@ class _Run:
                     key = input_key(fact)
                     if key not in best:
                         best[key] = (evidence, fact)
-                output.via_run = self.weak.too_many
+                output.via_run = self.weak.too_many or self.weak.is_overfull(output)
             for evidence, fact in best.values():
                 if not self._is_own_version(fact, output):
                     _keep(inputs[output.head], Derived(output.head, fact.id, evidence, output.id))
@@ -117,9 +117,7 @@ class _Run:
     def see_through(self, inputs: dict[int, Inputs]) -> list[Derived]:
         """Replace inputs that are temporary entities of this run by what those derive from, and hide them."""
         generated = {(fact.io.namespace, fact.io.name) for fact in self.written}
-        passing = {
-            name for fact in self.by_id.values() if fact.io.temporary and (name := _name(fact)) in generated
-        }
+        passing = {name for fact in self.by_id.values() if fact.io.temporary and (name := _name(fact)) in generated}
         plain = [edge for found in inputs.values() for edge in found.values()]
         if not passing:
             return plain
@@ -128,8 +126,13 @@ class _Run:
                 fact.hidden = TEMPORARY
         budget = MAX_WEAK_EDGES
         resolved: dict[int, Inputs] = {}
-        for head in sorted(inputs, key=lambda head: (self.by_id[head].io.end, _order(self.by_id[head]))):
-            resolved[head] = through = {}
+        # A version is finished with the last of its writes.
+        finished: dict[int, int] = {}
+        for fact in self.written:
+            finished[fact.head] = max(finished.get(fact.head, 0), fact.io.end)
+        for head in sorted(inputs, key=lambda head: (finished[head], fact_order(self.by_id[head]))):
+            through: Inputs = {}
+            resolved[head] = through
             for edge in inputs[head].values():
                 source = self.by_id[edge.input]
                 if _name(source) not in passing:
@@ -165,11 +168,7 @@ def _name(fact: Fact) -> tuple[str, str]:
     return fact.io.namespace, fact.io.name
 
 
-def _order(fact: Fact) -> tuple[int, int, str, str, str, str, str]:
+def fact_order(fact: Fact) -> tuple[int, int, str, str, str, str, str]:
+    """The order in which facts happened; equal times are put in an order that no arrival can change."""
     io = fact.io
     return io.start, io.seq, io.trace_id, io.span_id, io.relation, io.namespace, io.name
-
-
-def facts_in_order(facts: Iterable[Fact]) -> list[Fact]:
-    """Facts in the order in which they happened; equal times are put in an order that no arrival can change."""
-    return sorted(facts, key=_order)

@@ -25,7 +25,8 @@ def input_key(fact: Fact) -> Key:
 class WeakReads:
     """The reads of a run by step and by scope, opened up as time goes on.
 
-    `too_many` says that edges of mere order would be more than `limit`, so that none of them are given.
+    `too_many` says that edges of mere order would be more than `limit`, so that none of them are given; `overfull` are
+    the steps of which the same is true.
     """
 
     def __init__(self, reads: Sequence[Fact], written: Sequence[Fact], scopes: Scopes, limit: int) -> None:
@@ -38,7 +39,7 @@ class WeakReads:
             heads.append(fact.head)
         self._limit = limit
         self._rewind()
-        self.too_many = False
+        self.overfull: set[str] = set()
         self.too_many = self._count(written) > limit
         self._rewind()
 
@@ -56,8 +57,9 @@ class WeakReads:
     def before(self, output: Fact) -> Iterator[tuple[Fact, str]]:
         """Reads before a write with their evidence, the stronger first. Writes must come in order of their end."""
         self._open_until(output.io)
-        own = self._scopes.chain(output.io)
-        for step_id in own:
+        for step_id in self._scopes.chain(output.io):
+            if step_id in self.overfull:
+                continue
             for fact in _facts(self._of_step.get(step_id)):
                 yield fact, PROVENANCE_EVIDENCE_STEP
         if self.too_many:
@@ -80,16 +82,22 @@ class WeakReads:
         io = fact.io
         return io.namespace, io.name, io.version, 0 if io.version else self.own_producer(fact)
 
+    def is_overfull(self, output: Fact) -> bool:
+        """Whether a write lies in a step whose edges are not given."""
+        return not self.overfull.isdisjoint(self._scopes.chain(output.io))
+
     def _count(self, written: Sequence[Fact]) -> int:
-        """How many edges of mere order there would be, counted no further than the limit."""
+        """How many edges of mere order there would be; those of each step are counted by the way."""
         total = 0
+        of_step: dict[str, int] = {}
         for output in sorted(written, key=lambda fact: fact.io.end):
             self._open_until(output.io)
             if output.io.flow_complete:
                 continue
+            for step_id in self._scopes.chain(output.io):
+                of_step[step_id] = of_step.get(step_id, 0) + len(self._of_step.get(step_id, ()))
             total += sum(len(self._of_scope.get(scope, ())) for scope in ("", *self._scopes.isolating(output.io)))
-            if total > self._limit:
-                break
+        self.overfull = {step_id for step_id, number in of_step.items() if number > self._limit}
         return total
 
 

@@ -86,7 +86,7 @@ class Answers(Lookups):
             wanted.append(("started >= ?", since))
         where = " AND ".join(condition for condition, _ in wanted) or "1"
         query = f"{_SUMMARY} WHERE {where} ORDER BY started DESC, run_id"
-        found = []
+        found: list[RunSummary] = []
         for row in self._connection.execute(query, [value for _, value in wanted]):
             if limit is not None and len(found) >= limit:
                 break
@@ -230,7 +230,17 @@ def _full_name(namespace: str, name: str) -> str:
 def _summary(row: tuple[Any, ...]) -> RunSummary:
     missing = [*json.loads(row[16]), *json.loads(row[17])]
     return RunSummary(
-        *row[:11],
+        run_id=row[0],
+        name=row[1],
+        status=row[2],
+        started=row[3],
+        ended=row[4],
+        exit_code=row[5],
+        signal=row[6],
+        error_type=row[7],
+        user=row[8],
+        host=row[9],
+        command=row[10],
         params=json.loads(row[11]),
         code_file=row[12],
         working_directory=row[13],

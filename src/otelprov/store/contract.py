@@ -36,7 +36,7 @@ class Fact:
 
 @dataclass(slots=True)
 class Derived:
-    """Version `output` (id of its head fact) derives from used fact `input`, as the generating fact `shown_by` shows."""
+    """Version `output` (id of its head fact) derives from used fact `input`; generating fact `shown_by` shows it."""
 
     output: int
     input: int
@@ -66,7 +66,7 @@ class Bounds:
 
 @dataclass(slots=True)
 class MergeReport:
-    """What a merge did: facts given, new ones, known ones, and those that contradict a known one (the first is kept)."""
+    """What a merge did: facts given, new, known, and in conflict with a known one (the first is kept)."""
 
     facts: int = 0
     new: int = 0
@@ -265,6 +265,18 @@ class Store(Protocol):
         """Used facts of a name that started in [start, end)."""
         ...
 
+    def newest(self, namespace: str, name: str, relation: str, bounds: Bounds) -> Fact | None:
+        """The last fact of a name with a relation; of generating ones, the last head."""
+        ...
+
+    def entity_names(self, pattern: str) -> list[tuple[str, str, str]]:
+        """(namespace, name, type) of the entities that a name or a glob fits."""
+        ...
+
+    def runs_of_prefix(self, prefix: str) -> list[str]:
+        """Ids of runs that begin with a prefix of 4 hex digits or more; none for any other text."""
+        ...
+
     def deleted_between(self, namespace: str, name: str, start: int, end: int) -> bool:
         """Whether the entity was removed in a time."""
         ...
@@ -273,6 +285,6 @@ class Store(Protocol):
         """Edges into a version, by its head."""
         ...
 
-    def derived_by(self, input: int) -> list[Derived]:
+    def derived_by(self, used: int) -> list[Derived]:
         """Edges out of a used fact."""
         ...

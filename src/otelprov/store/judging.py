@@ -221,7 +221,7 @@ def judge_run(connection: sqlite3.Connection, run_id: str) -> None:
         begun = row[0] or 0
     trace_id = next((life.trace_id for kind in (RUN_SPAN, RUN_STARTED) for life in evidence.of(kind)), "")
     connection.execute(
-        'UPDATE run SET name = ?, status = ?, started = ?, ended = ?, exit_code = ?, signal = ?, error_type = ?, '
+        "UPDATE run SET name = ?, status = ?, started = ?, ended = ?, exit_code = ?, signal = ?, error_type = ?, "
         '"user" = ?, host = ?, command = ?, params = ?, code_file = ?, working_directory = ?, trace_id = ?, '
         "last_sign = ?, missing = ? WHERE run_id = ?",
         (

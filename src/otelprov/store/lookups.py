@@ -104,7 +104,7 @@ class Lookups:
         found = self._rows("SELECT output, input, evidence, shown_by FROM derived WHERE output = ?", (output,))
         return [Derived(*row) for row in found]
 
-    def derived_by(self, input: int) -> list[Derived]:
+    def derived_by(self, used: int) -> list[Derived]:
         """Edges out of a used fact."""
-        found = self._rows("SELECT output, input, evidence, shown_by FROM derived WHERE input = ?", (input,))
+        found = self._rows("SELECT output, input, evidence, shown_by FROM derived WHERE input = ?", (used,))
         return [Derived(*row) for row in found]

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from otelprov.model.records import HEARTBEAT, LifeRecord, Records, StatementRecord
+from otelprov.model.records import HEARTBEAT, LifeRecord, Records, StatementRecord, StepRecord
 from otelprov.semconv import PROVENANCE_PROCESS_RECORDS
 from otelprov.store import ranges, rows
 from otelprov.store.contract import Derive, MergeReport
@@ -84,7 +84,7 @@ def _take(
             runs.add(row[run_at])
             continue
         report.known += 1
-        known = connection.execute(look_up, key_of(row)[:_parameters(key)]).fetchone()
+        known = connection.execute(look_up, key_of(row)[: _parameters(key)]).fetchone()
         if known is not None and tuple(known) != row:
             _note_conflict(connection, report, table, columns, row)
 
@@ -174,14 +174,10 @@ def _records_of(life: LifeRecord) -> int:
 
 
 def _leave_stale(connection: sqlite3.Connection, runs: set[str]) -> None:
-    blank = ("", "running", 0, 0, None, "", "", "", "", "", "{}", "", "", "", 0, "[]")
-    for run_id in sorted(runs):
-        connection.execute(
-            'INSERT INTO run (run_id, name, status, started, ended, exit_code, signal, error_type, "user", host, '
-            "command, params, code_file, working_directory, trace_id, last_sign, missing, stale) "
-            f"VALUES ({', '.join('?' * 17)}, 1) ON CONFLICT DO UPDATE SET stale = 1",
-            (run_id, *blank),
-        )
+    connection.executemany(
+        "INSERT INTO run (run_id) VALUES (?) ON CONFLICT DO UPDATE SET stale = 1",
+        [(run_id,) for run_id in sorted(runs)],
+    )
 
 
 def _derive_run(connection: sqlite3.Connection, run_id: str, derive: Derive) -> None:
@@ -191,7 +187,7 @@ def _derive_run(connection: sqlite3.Connection, run_id: str, derive: Derive) -> 
         for row in connection.execute(f"SELECT {rows.FACT_COLUMNS} FROM fact WHERE run_id = ?", (run_id,))  # noqa: S608
     ]
     steps = [
-        rows.StepRecord(*row)
+        StepRecord(*row)
         for row in connection.execute(f"SELECT {rows.STEP_COLUMNS} FROM step WHERE run_id = ?", (run_id,))  # noqa: S608
     ]
     before = {fact.id: (fact.head, fact.node, fact.hidden, fact.scope, fact.via_run) for fact in facts}
@@ -209,9 +205,7 @@ def _derive_run(connection: sqlite3.Connection, run_id: str, derive: Derive) -> 
         "INSERT INTO derived VALUES (?, ?, ?, ?, ?)",
         [(edge.output, edge.input, edge.evidence, edge.shown_by, run_id) for edge in found.edges],
     )
-    connection.execute(
-        "UPDATE run SET stale = 0, left_out = ? WHERE run_id = ?", (json.dumps(found.missing), run_id)
-    )
+    connection.execute("UPDATE run SET stale = 0, left_out = ? WHERE run_id = ?", (json.dumps(found.missing), run_id))
 
 
 def _short(name: str) -> str:

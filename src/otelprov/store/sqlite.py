@@ -13,7 +13,6 @@ from otelprov.model.records import Records
 from otelprov.store.answers import Answers
 from otelprov.store.contract import Derive, MergeReport
 from otelprov.store.judging import gather, judge_run
-from otelprov.store.lookups import Lookups
 from otelprov.store.merging import merge_records, refresh_runs, stale_runs
 from otelprov.store.migrations import migrate
 
@@ -23,7 +22,7 @@ SECONDS = 1_000_000_000
 SILENT_INTERVALS = 3
 
 
-class SqliteStore(Lookups, Answers):
+class SqliteStore(Answers):
     """A store in a file that only its owner may read; made, with its folder, where it does not exist."""
 
     def __init__(self, path: str, *, heartbeat_seconds: int = 30) -> None:

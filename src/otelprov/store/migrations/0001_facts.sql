@@ -71,11 +71,14 @@ CREATE INDEX entity_short ON entity (short);
 
 -- A function of the facts above and of the verdicts, made anew whenever one of them arrives.
 CREATE TABLE run (
-  run_id TEXT PRIMARY KEY, name TEXT NOT NULL, status TEXT NOT NULL,
-  started INTEGER NOT NULL, ended INTEGER NOT NULL, exit_code INTEGER, signal TEXT NOT NULL, error_type TEXT NOT NULL,
-  "user" TEXT NOT NULL, host TEXT NOT NULL, command TEXT NOT NULL, params TEXT NOT NULL,
-  code_file TEXT NOT NULL, working_directory TEXT NOT NULL, trace_id TEXT NOT NULL, last_sign INTEGER NOT NULL,
-  missing TEXT NOT NULL, left_out TEXT NOT NULL DEFAULT '[]', stale INTEGER NOT NULL DEFAULT 1) WITHOUT ROWID;
+  run_id TEXT PRIMARY KEY, name TEXT NOT NULL DEFAULT '', status TEXT NOT NULL DEFAULT 'running',
+  started INTEGER NOT NULL DEFAULT 0, ended INTEGER NOT NULL DEFAULT 0, exit_code INTEGER,
+  signal TEXT NOT NULL DEFAULT '', error_type TEXT NOT NULL DEFAULT '',
+  "user" TEXT NOT NULL DEFAULT '', host TEXT NOT NULL DEFAULT '', command TEXT NOT NULL DEFAULT '',
+  params TEXT NOT NULL DEFAULT '{}', code_file TEXT NOT NULL DEFAULT '', working_directory TEXT NOT NULL DEFAULT '',
+  trace_id TEXT NOT NULL DEFAULT '', last_sign INTEGER NOT NULL DEFAULT 0,
+  missing TEXT NOT NULL DEFAULT '[]', left_out TEXT NOT NULL DEFAULT '[]', stale INTEGER NOT NULL DEFAULT 1
+) WITHOUT ROWID;
 CREATE INDEX run_started ON run (started);
 CREATE INDEX run_name ON run (name, started);
 CREATE INDEX run_stale ON run (run_id) WHERE stale = 1;
