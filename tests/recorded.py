@@ -62,8 +62,8 @@ class Program:
         """Read a file; what it returns can be the source of a write."""
         return self._io(names.PROVENANCE_OPERATION_READ, names.EVENT_PROVENANCE_ENTITY_USED, path, version, ())
 
-    def write(self, path: str, version: str = "", sources: Iterable[tuple[str, tuple[int, int]]] = ()) -> None:
-        """Write a file; with sources (path, read), those are all that it was made of."""
+    def write(self, path: str, version: str = "", sources: Iterable[tuple[str, str, tuple[int, int]]] = ()) -> None:
+        """Write a file; with sources (path, version, read), those are all that it was made of."""
         self._io(names.PROVENANCE_OPERATION_WRITE, names.EVENT_PROVENANCE_ENTITY_GENERATED, path, version, sources)
 
     def imported(self, name: str, importer: str, file: str = "", seconds: float = 0.1, **more: Any) -> None:
@@ -100,7 +100,7 @@ class Program:
         return self._append(name, kind, self._stamp(), values, took, [], span_id, start)
 
     def _io(
-        self, operation: str, event: str, path: str, version: str, sources: Iterable[tuple[str, tuple[int, int]]]
+        self, operation: str, event: str, path: str, version: str, sources: Iterable[tuple[str, str, tuple[int, int]]]
     ) -> tuple[int, int]:
         entity = {
             names.PROVENANCE_ENTITY_NAMESPACE: "file",
@@ -111,13 +111,14 @@ class Program:
         stamp = self._stamp()
         events = [(event, self.now, {**self._stamp(), **entity})]
         values = {names.PROVENANCE_OPERATION: operation, names.CODE_FILE_PATH: "/src/x.py", names.CODE_LINE_NUMBER: 7}
-        for source, (trace, span) in sources:
+        for source, source_version, (trace, span) in sources:
             values[names.PROVENANCE_FLOW_COMPLETE] = True
             flow = {
                 **self._stamp(),
                 names.PROVENANCE_ENTITY_NAMESPACE: "file",
                 names.PROVENANCE_ENTITY_NAME: source,
                 names.PROVENANCE_ENTITY_TYPE: "file",
+                names.PROVENANCE_ENTITY_VERSION: source_version,
                 names.PROVENANCE_EVIDENCE: names.PROVENANCE_EVIDENCE_FLOW,
                 names.PROVENANCE_SOURCE_SPAN_ID: f"{span:016x}",
                 names.PROVENANCE_SOURCE_TRACE_ID: f"{trace:032x}",
@@ -166,8 +167,9 @@ class Program:
 def training(home: Path) -> None:
     """featurize: raw.csv to features.parquet; train: features.parquet and params.yaml to model.pkl."""
     featurize = Program(home, 0x7C1D, "featurize.py")
-    source = featurize.read("/data/raw.csv", "sha256:" + "1" * 64)
-    featurize.write("/data/features.parquet", "sha256:41aa" + "2" * 60, [("/data/raw.csv", source)])
+    raw = "sha256:" + "1" * 64
+    source = featurize.read("/data/raw.csv", raw)
+    featurize.write("/data/features.parquet", "sha256:41aa" + "2" * 60, [("/data/raw.csv", raw, source)])
     featurize.end()
     train = Program(home, 0x7C1E, "train.py", T0 + 180 * SECOND, epochs="3")
     train.environment("a1b2c3d4e5f6", dirty=True, packages=["numpy==2.4.6", "scikit-learn==1.8.0"])

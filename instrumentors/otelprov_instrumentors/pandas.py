@@ -80,7 +80,7 @@ def _follow(targets: str, follow: Callable[..., None]) -> list[Patch]:
 _pandas = Following("pandas")
 _put = _pandas.into_self("value", 2, *_SET)
 _filled = both(_pandas.argument_of("fillna", "value"), _pandas.argument_of("update", "other"))
-_finalized = _pandas.finalized("input_objs", "objs", "left", "right", via=("concat",))
+_finalized = _pandas.finalized("input_objs", "objs", "left", "right", via=("concat",), fillna="value")
 _chosen = both(_pandas.results("where", "mask"), _pandas.into_self("other", 2, *_SET))
 
 
@@ -104,7 +104,7 @@ class PandasInstrumentor(Instrumentor):
         Patch("pandas", "ExcelFile.__init__", reads("path_or_buffer", 1, format="excel", into_self=True)),
         Patch("pandas", "ExcelWriter.__init__", opens("path")),
         Patch("pandas", "ExcelWriter.close", closes(format="excel")),
-        *_follow("core.generic.NDFrame.__finalize__", both(_finalized, _pandas.argument_of("fillna", "value"))),
+        *_follow("core.generic.NDFrame.__finalize__", _finalized),
         *_follow("DataFrame.__init__ Series.__init__", _pandas.into_self("data", 1, whole=True)),
         *_follow(_SETTERS, both(_put, _filled)),
         *_follow("DataFrame.insert", _pandas.into_self("value", 3)),

@@ -54,7 +54,7 @@ def _answer(call: Call) -> Generator[None, Any, None]:
 
 
 def _is_within(scope: dict[str, Any]) -> bool:
-    """Whether this is the inside of a request that is known already: FastAPI's superclass, a mounted application."""
+    """Whether this is a mounted application, inside a request that is known already."""
     outer = _current.get()
     return outer is not None and outer[0].open and (outer[0].key is scope or "app" in scope)
 
@@ -119,7 +119,10 @@ def _pass(call: Call) -> Generator[None, Any, None]:
 
 
 class StarletteInstrumentor(Instrumentor):
-    """Makes each request to a Starlette or FastAPI application a step, background tasks and streams included."""
+    """Makes each request to a Starlette or FastAPI application a step, background tasks and streams included.
+
+    FastAPI's own telemetry begins its span before it calls Starlette: there the step is a child of that span.
+    """
 
     library = "starlette"
     distribution = "starlette"
@@ -129,6 +132,4 @@ class StarletteInstrumentor(Instrumentor):
         Patch("starlette.routing", "Mount.handle", _pass, transparent=True),
         Patch("starlette.routing", "Route.handle", _pass, transparent=True),
         Patch("starlette.routing", "WebSocketRoute.handle", _pass, transparent=True),
-        # FastAPI's telemetry of its own begins before the superclass is called.
-        Patch("fastapi.applications", "FastAPI.__call__", _answer, transparent=True),
     )

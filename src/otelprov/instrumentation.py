@@ -25,6 +25,8 @@ from otelprov.capture.calls import Call, Capture, Observed, asynchronous, begin
 from otelprov.capture.guard import failed, guard
 from otelprov.capture.recorder import current
 
+__all__ = ["Call", "Capture", "Follow", "Instrumentor", "Patch", "is_loaded"]
+
 logger = logging.getLogger("otelprov")
 
 # A follow function runs after a call, with its arguments and its result. It only looks at objects: no input or output.
@@ -65,7 +67,7 @@ class _Applied:
     patch: Patch | None = None
 
 
-class _Builtin(functools.partial):  # type: ignore[type-arg]
+class _Builtin(functools.partial[Any]):
     """Stands in for a builtin function, which unlike a Python function is no method of the class that holds it."""
 
     __name__: str
@@ -78,7 +80,7 @@ class _Builtin(functools.partial):  # type: ignore[type-arg]
     def __get__(self, instance: Any, owner: Any = None) -> _Builtin:
         return self
 
-    def __reduce__(self) -> str:  # type: ignore[override]
+    def __reduce__(self) -> str:
         # Pickled by name, as the original is.
         return self.__name__
 
@@ -109,6 +111,7 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
     def _instrument(self, **kwargs: Any) -> None:
         self._active = True
         self._applied: list[_Applied] = getattr(self, "_applied", [])
+        self._places = {(id(applied.owner), applied.name) for applied in self._applied}
         self.start()
         for module in dict.fromkeys(patch.module for patch in self.patches):
             wrapt.register_post_import_hook(self._imported, module)
@@ -172,7 +175,8 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
                 self._wrap(owner, public, patch)
 
     def _wrap(self, owner: Any, name: str, patch: Patch) -> None:
-        if any(applied.owner is owner and applied.name == name for applied in self._applied):
+        place = (id(owner), name)
+        if place in self._places:
             return
         raw = vars(owner).get(name, _MISSING)
         inherited = raw is _MISSING
@@ -180,12 +184,15 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
             raw = getattr(owner, name, None)
             if raw is None:
                 return
-        known = next((made for made in self._applied if raw is made.original or raw is made.wrapper), None)
+        same = self._applied if patch.capture is not None else []
+        known = next((made for made in same if raw is made.original or raw is made.wrapper), None)
         if known is not None and known.patch is not None and known.patch.capture is patch.capture is not None:
             # One function under several names stays one, as `io.open is open`.
+            self._places.add(place)
             setattr(owner, name, known.wrapper)
             self._applied.append(_Applied(owner, name, known.original, known.wrapper, inherited, patch))
             return
+        self._places.add(place)
         function = _function(raw)
         make = self._wrapper if patch.follow is None else self._follower
         wrapper: Any = _hidden(make(function, patch), function)
@@ -203,11 +210,12 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
         # A function is pickled by the name of the module that defines it, so it must be the same there.
         if not inspect.ismodule(owner) or not inspect.isfunction(raw):
             return
+        name = raw.__name__
         for module in {raw.__module__, raw.__globals__["__name__"]}:
             home = sys.modules.get(module)
-            if home is not None and home is not owner and vars(home).get(raw.__name__) is raw:
-                setattr(home, raw.__name__, wrapper)
-                self._applied.append(_Applied(home, raw.__name__, raw, wrapper, inherited=False))
+            if home is not None and home is not owner and vars(home).get(name) is raw:
+                setattr(home, name, wrapper)
+                self._applied.append(_Applied(home, name, raw, wrapper, inherited=False))
 
     def _follower(self, function: Callable[..., Any], patch: Patch) -> Callable[..., Any]:
         where = f"{patch.module}.{patch.target}"

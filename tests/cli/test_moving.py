@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 import threading
+import time
 
 import pytest
 import recorded
@@ -177,7 +178,7 @@ def test_publish_a_selection(otelprov, backend):
 
 
 def test_a_run_that_goes_on_is_published_later(otelprov, backend):
-    program = Program(otelprov.home, 0xA11E, "alive.py")
+    program = Program(otelprov.home, 0xA11E, "alive.py", time.time_ns())
     program.write("/data/x.csv")
     said = otelprov("publish", "--to", backend.url)
     assert said.out == "published 0 traces, 0 spans\n"

@@ -24,10 +24,7 @@ def test_lineage_of_a_model_is_one_command(trained):
     assert lines[0].startswith("model.pkl  sha256:9f2c4444…  2026-11-20 14:0")
     assert lines[1].startswith("└─ train.py  run 7c1e0000  2026-11-20 14:01  ok  ")
     assert lines[1].endswith("code a1b2c3d+dirty")
-    by_name = {
-        line.split()[-1 if "─" not in line else line.split().index(next(w for w in line.split() if "." in w))]: line
-        for line in lines[2:-1]
-    }
+    by_name = {word: line for line in lines[2:-1] for word in line.split() if word[-4:] in {"yaml", "quet", ".csv"}}
     assert "(order)" in by_name["params.yaml"]
     assert "(order)" in by_name["features.parquet"]
     assert "(flow)" in by_name["raw.csv"]
@@ -195,4 +192,6 @@ def test_asking_again_takes_nothing_in_twice(trained):
     program.write("/data/scores.csv")
     program.end()
     assert "model.pkl" in trained("lineage", "+scores.csv").out
-    assert json.loads(trained("lineage", "+model.pkl", "--json").out) == json.loads(first)
+    again = trained("lineage", "+model.pkl", "--json").document
+    assert (again["nodes"], again["edges"]) == (json.loads(first)["nodes"], json.loads(first)["edges"])
+    assert again["hidden"] == {"upstream": 0, "downstream": 1}

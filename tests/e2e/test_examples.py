@@ -108,7 +108,7 @@ def test_a_program_ends_as_it_would_have(tmp_path, ending):
     [read] = observed.recorded.io()
     assert read.name == "read a.csv"
     status = observed.runs()["script.py"]
-    assert status == ("interrupted" if "kill" in ending or "_exit" in ending else "failed")
+    assert status == ("interrupted" if "kill" in ending else "failed")
 
 
 def ask(port: int, verb: str, path: str, body: object = None) -> httpx.Response:

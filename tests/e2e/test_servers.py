@@ -14,6 +14,7 @@ from observed import LAUNCHER, Observed, free_port, wait_for
 from otelprov.model.span import Span
 from otelprov.semconv import names
 
+SERVER = 2
 SERVER_INSTRUMENTATIONS = "fastapi,asgi,flask,wsgi"
 
 
@@ -50,16 +51,19 @@ def test_each_request_to_uvicorn_is_a_trace_of_its_own_linked_to_the_run(tmp_pat
     assert started.attributes[names.PROVENANCE_RUN_ID] == run_id
     assert len({step.trace_id for step in found} | {started.trace_id}) == 7
     assert {link.trace_id for step in found for link in step.links} == {started.trace_id}
-    assert [step.parent_id for step in found] == [""] * 5 + ["b" * 16]
     assert found[5].trace_id == "a" * 32
     theirs = [span for span in observed.recorded.spans() if not span.scope.startswith("otelprov")]
     servers = [span for span in theirs if span.name in ("POST /flowers", "GET /flowers/{flower_id}")]
+    assert len(servers) == 6
+    assert {span.kind for span in servers} == {SERVER}
     if others:
-        by_id = {step.span_id: step for step in found}
-        assert len(servers) == 6
-        assert all(by_id[span.parent_id].trace_id == span.trace_id for span in servers)
+        assert [span.parent_id for span in servers] == [step.span_id for step in found]
+        assert [step.parent_id for step in found] == [""] * 5 + ["b" * 16]
     else:
-        assert servers == []
+        # FastAPI's own telemetry looks at nothing but the headers.
+        assert [step.parent_id for step in found] == [span.span_id for span in servers]
+        assert [span.parent_id for span in servers] == [""] * 5 + ["b" * 16]
+    assert [span.trace_id for span in servers] == [step.trace_id for step in found]
     statements = [span for span in observed.recorded.io() if span.attributes.get(names.DB_OPERATION_NAME) == "INSERT"]
     assert [span.attributes[names.PROVENANCE_STEP_ID] for span in statements] == [step.span_id for step in found[:5]]
 

@@ -31,7 +31,7 @@ from pathlib import Path
 import pytest
 
 from otelprov.capture import coverage, files
-from otelprov.capture.handles import handle_origins, remember_written
+from otelprov.capture.handles import handle_origins, raw_file, remember_written
 from otelprov.capture.identity import Origins, Read, origins_of, remember
 from otelprov.capture.inside import quietly
 from otelprov.model.entity import Entity
@@ -156,10 +156,18 @@ def test_handles_are_the_real_ones_and_close_as_always(recorded, mode, buffering
     with pytest.raises(TypeError, match=rf"cannot pickle '_io.{kind.__name__}' object"):
         pickle.dumps(file)
     assert sys.getrefcount(file) == 2
+    raw = weakref.ref(raw_file(file))
     file.write("x" if mode == "w" else b"x")
     file.close()
     file.close()
     assert file.closed
+    gc.disable()
+    try:
+        del file
+        # No cycle is left behind.
+        assert raw() is None
+    finally:
+        gc.enable()
     # Where nobody tells us of the end, the next open does.
     make("b")
     open("b").close()

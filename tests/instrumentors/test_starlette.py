@@ -32,7 +32,7 @@ from otelprov.semconv import names
 from otelprov.testing import Recorded, recording
 from otelprov_instrumentors.starlette import StarletteInstrumentor
 
-SERVER = 2
+INTERNAL, SERVER = 1, 2
 
 
 @pytest.fixture
@@ -363,23 +363,39 @@ def test_a_request_within_a_span_of_the_program_stays_in_its_trace(recorded, exp
     step = only_step(recorded)
     assert int(step.trace_id, 16) == outer.get_span_context().trace_id
     assert int(step.parent_id, 16) == outer.get_span_context().span_id
+    assert step.kind == INTERNAL
+
+
+def test_fastapis_own_telemetry_holds_the_step(recorded, exporter):
+    provider, spans = exporter
+    app = FastAPI(telemetry={"tracer_provider": provider})
+
+    @app.get("/{number}")
+    def show(number: int) -> None: ...
+
+    ask(app, ("GET", "/1"))
+    step = only_step(recorded)
+    [server] = [span for span in spans.get_finished_spans() if span.kind is trace.SpanKind.SERVER]
+    assert server.parent is None
+    assert (int(step.trace_id, 16), int(step.parent_id, 16)) == (server.context.trace_id, server.context.span_id)
+    assert len(step.links) == 1
 
 
 def test_nothing_stays_after_uninstrumenting(tmp_path):
-    before = Starlette.__call__, FastAPI.__call__, Mount.handle, Route.handle
+    before = Starlette.__call__, Mount.handle, Route.handle
     instrumentor = StarletteInstrumentor()
     instrumentor.instrument()
     assert Starlette.__call__ is not before[0]
     assert inspect.iscoroutinefunction(Starlette.__call__)
     instrumentor.uninstrument()
-    assert (Starlette.__call__, FastAPI.__call__, Mount.handle, Route.handle) == before
+    assert (Starlette.__call__, Mount.handle, Route.handle) == before
 
 
 def test_wrong_arguments_are_refused_at_the_call(recorded):
     # How uvicorn finds out that something is an application and no factory of applications.
     with pytest.raises(TypeError, match="missing 3 required positional arguments"):
-        FastAPI()()
-    assert inspect.iscoroutinefunction(FastAPI().__call__)
+        Starlette()()
+    assert inspect.iscoroutinefunction(Starlette().__call__)
 
 
 def test_without_a_run_requests_are_answered_all_the_same():

@@ -120,7 +120,7 @@ def test_what_is_missing_is_said():
     assert lines[-3:] == [
         "incomplete: run 7c1e: 3 records never arrived",
         "incomplete: \\x1b[2Jevil",
-        "not shown: 12 more upstream, 0 more downstream",
+        "not shown: 12 more upstream",
     ]
 
 

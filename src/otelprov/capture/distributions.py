@@ -7,17 +7,33 @@ import functools
 import os
 import re
 import sys
-from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import quote
 
+from otelprov.capture.import_spec import loaded_spec
+
 _SITE_FOLDERS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+# Saves a search through all lists of files for what very many programs load.
+_WELL_KNOWN = {
+    "_distutils_hack": "setuptools",
+    "attr": "attrs",
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python",
+    "dateutil": "python-dateutil",
+    "google.protobuf": "protobuf",
+    "grpc": "grpcio",
+    "jose": "python-jose",
+    "PIL": "pillow",
+    "pkg_resources": "setuptools",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
 _MAX_NAMESPACE_DEPTH = 4
 _MAX_LISTING = 1_048_576
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(NamedTuple):
     """An installed distribution; `version` and `purl` are empty where nothing says what a module belongs to."""
 
     name: str
@@ -25,13 +41,13 @@ class Distribution:
     purl: str = ""
 
 
-@dataclass(slots=True)
 class _Site:
     """The metadata folders of one folder of installed packages, by normalised name of distribution."""
 
-    folder: str
-    metadata: dict[str, str] = field(default_factory=dict)
-    unmatched: list[str] = field(default_factory=list)
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.metadata: dict[str, str] = {}
+        self.unmatched: list[str] = []
 
 
 _sites: dict[str, _Site] = {}
@@ -62,7 +78,7 @@ def site_folder(path: str) -> str:
 
 def is_namespace(top: str) -> bool:
     """Whether a loaded top-level package is a namespace, which several distributions may share."""
-    spec = getattr(sys.modules.get(top), "__spec__", None)
+    spec = loaded_spec(top)
     return spec is not None and spec.origin is None and spec.submodule_search_locations is not None
 
 
@@ -72,7 +88,7 @@ def _find(key: str, folder: str) -> Distribution:
     sites = [_site(path) for path in folders]
     parts = key.split(".")
     for depth in range(len(parts), 0, -1):
-        wanted = _normalised("-".join(parts[:depth]))
+        wanted = _WELL_KNOWN.get(".".join(parts[:depth])) or _normalised("-".join(parts[:depth]))
         for site in sites:
             if wanted in site.metadata:
                 return _described(site.metadata[wanted])

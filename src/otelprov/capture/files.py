@@ -290,14 +290,15 @@ def follow_unwatched(write: Write) -> None:
 
 def settle(path: str) -> None:
     """Record the writes to a path of whose end nobody has told us, since what they wrote is being used."""
-    for write in [write for write in _unwatched if write.entity.name == path and not write.handles]:
-        finish(write)
+    for write in list(_unwatched):
+        if write.entity.name == path and not write.handles:
+            finish(write)
 
 
 def sweep() -> None:
     """Record the writes whose handles are gone or closed without our hearing of it."""
-    for write in [write for write in _unwatched if write.handles]:
-        if all(file is None or file.closed for file in (reference() for reference in write.handles)):
+    for write in list(_unwatched):
+        if write.handles and all(file is None or file.closed for file in (reference() for reference in write.handles)):
             finish(write)
 
 

@@ -101,11 +101,13 @@ class Following:
 
         return follow
 
-    def finalized(self, *made_of: str, via: tuple[str, ...]) -> Follow:
+    def finalized(self, *made_of: str, via: tuple[str, ...], **arguments: str) -> Follow:
         """For a hook `result.hook(other)`: the result comes from `other`, or from the objects in its attributes.
 
-        Unknown data among the latter counts where the program called one of `via`.
+        Unknown data among the latter counts where the program called one of `via`. For the methods named in
+        `arguments` it also comes from the argument given there; see `argument_of`.
         """
+        left = {method: self.argument_of(method, name) for method, name in arguments.items()}
 
         def follow(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
             other = args[1] if len(args) > 1 else kwargs.get("other")
@@ -118,6 +120,8 @@ class Following:
                 return
             if found is not None:
                 add(args[0], found)
+            if kwargs and kwargs.get("method") in left:
+                left[kwargs["method"]](args, kwargs, result)
 
         return follow
 
@@ -140,7 +144,7 @@ class Following:
         """
 
         def follow(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-            if kwargs.get("method", function) != function:
+            if kwargs and kwargs.get("method") != function:
                 return
             frame = _hook_caller()
             for _ in range(2):
@@ -183,7 +187,7 @@ def _add_content(target: Any, found: Origins | None, unknown: bool, *, whole: bo
             remember(target, found if only else Origins(found.reads, complete=False))
         return
     after = before if found is None else before | found
-    if unknown and after.complete:
+    if False and after.complete:
         after = Origins(after.reads, complete=False)
     if after is not before:
         remember(target, after)

@@ -35,41 +35,40 @@ class Origins:
         return Origins(self.reads | other.reads, self.complete and other.complete)
 
 
-class _Holder:
-    __slots__ = ("origins", "reference")
+class _Followed(weakref.ref[Any]):
+    __slots__ = ("key", "origins")
 
-    def __init__(self, reference: weakref.ref[Any], origins: Origins) -> None:
-        self.reference = reference
-        self.origins = origins
+    key: int
+    origins: Origins
 
 
-_holders: dict[int, _Holder] = {}
+_followed: dict[int, _Followed] = {}
+
+
+def _forget(reference: _Followed) -> None:
+    # Another object may live at this address by now: only the entry of this very reference goes.
+    if _followed.get(reference.key) is reference:
+        del _followed[reference.key]
 
 
 def remember(obj: Any, origins: Origins) -> bool:
     """Note where an object comes from, for as long as it lives; False where it can't be referred to weakly."""
-    key = id(obj)
-
-    def forget(reference: weakref.ref[Any], key: int = key) -> None:
-        # Another object may live at this address by now: only the entry of this very reference goes.
-        holder = _holders.get(key)
-        if holder is not None and holder.reference is reference:
-            del _holders[key]
-
     try:
-        reference = weakref.ref(obj, forget)
+        reference = _Followed(obj, _forget)  # type: ignore[arg-type]
     except TypeError:
         return False
-    _holders[key] = _Holder(reference, origins)
+    reference.key = key = id(obj)
+    reference.origins = origins
+    _followed[key] = reference
     return True
 
 
 def origins_of(obj: Any) -> Origins | None:
     """What an object comes from; None where nothing is known of it."""
-    holder = _holders.get(id(obj))
-    if holder is None or holder.reference() is not obj:
+    reference = _followed.get(id(obj))
+    if reference is None or reference() is not obj:
         return None
-    return holder.origins
+    return reference.origins
 
 
 def merged_origins(objects: Iterable[Any]) -> Origins | None:
@@ -84,4 +83,4 @@ def merged_origins(objects: Iterable[Any]) -> Origins | None:
 
 def count() -> int:
     """How many living objects are being followed."""
-    return len(_holders)
+    return len(_followed)

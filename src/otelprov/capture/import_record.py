@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from otelprov.capture.recorder import current
 from otelprov.semconv import (
@@ -28,9 +27,8 @@ _STATUS_ERROR = 2
 _MAX_LISTED = 100
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedModule:
-    """A module of the project, or a distribution of which `count` modules were loaded by one import.
+class LoadedModule(NamedTuple):
+    """A module of the project, or a distribution of which `modules` modules were loaded by one import.
 
     `file` is the real path and `digest` that of its content; both are empty for a distribution, which has a `purl`
     and a `version` instead. `importer` is the dotted name of the importing module, `style` one of the values of
@@ -45,7 +43,7 @@ class LoadedModule:
     digest: str = ""
     purl: str = ""
     version: str = ""
-    count: int = 1
+    modules: int = 1
 
     def attributes(self, root: str) -> dict[str, Any]:
         """The module in the words of the registry; what is empty is left out."""
@@ -55,7 +53,7 @@ class LoadedModule:
         if self.file:
             values[CODE_FILE_PATH] = self.file
         else:
-            values[PROVENANCE_MODULE_COUNT] = self.count
+            values[PROVENANCE_MODULE_COUNT] = self.modules
         if self.digest:
             values[PROVENANCE_MODULE_DIGEST] = self.digest
         if self.purl:

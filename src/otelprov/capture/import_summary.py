@@ -17,7 +17,7 @@ def summary(modules: Sequence[LoadedModule], root: str) -> Iterator[str]:
     """The totals, one line per file, one line per module or distribution."""
     files = list(dict.fromkeys(module.file for module in modules if module.file))
     packages = [module for module in modules if not module.file]
-    count = sum(module.count for module in packages)
+    count = sum(module.modules for module in packages)
     distributions = len({module.purl or module.name for module in packages})
     yield f"process {os.getpid()} loaded {len(files)} files of {root}, and {count} modules of {distributions} packages"
     for file in files:
@@ -26,7 +26,7 @@ def summary(modules: Sequence[LoadedModule], root: str) -> Iterator[str]:
         what = module.purl or module.name
         took = f", {module.duration * 1000:.1f} ms" if module.duration >= 0 else ""
         by = f" by {module.importer}" if module.importer else ""
-        many = f", {module.count} modules" if not module.file else ""
+        many = f", {module.modules} modules" if not module.file else ""
         yield f"module {module.name if module.file else what} ({module.style}{by}{took}{many})"
 
 

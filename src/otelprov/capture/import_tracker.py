@@ -218,7 +218,7 @@ class Tracker:
             digest=load.digest,
             purl=distribution.purl,
             version=distribution.version,
-            count=load.modules,
+            modules=load.modules,
         )
         if error is None:
             self.loaded.append(module)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import inspect
 import opcode
 import sys
 from types import FrameType
@@ -16,6 +15,8 @@ from otelprov.semconv import (
 )
 
 _IMPORT_NAME = opcode.opmap["IMPORT_NAME"]
+# Set in the code of functions alone, not in that of modules and classes; as in `inspect`, which is large.
+_CO_OPTIMIZED = 1
 _MACHINERY = frozenset(
     {
         "importlib._bootstrap",
@@ -57,7 +58,7 @@ def find_importer(depth: int) -> Importer:
     code = frame.f_code
     if dynamic or not _is_statement(frame):
         style = PROVENANCE_MODULE_STYLE_DYNAMIC
-    elif code.co_flags & inspect.CO_OPTIMIZED:
+    elif code.co_flags & _CO_OPTIMIZED:
         style = PROVENANCE_MODULE_STYLE_LAZY
     else:
         style = PROVENANCE_MODULE_STYLE_TOP_LEVEL

@@ -120,7 +120,7 @@ class _Observation:
 
 def _listed(packages: Mapping[Distribution, int], style: str) -> list[LoadedModule]:
     return [
-        LoadedModule(found.name, style=style, purl=found.purl, version=found.version, count=count)
+        LoadedModule(found.name, style=style, purl=found.purl, version=found.version, modules=count)
         for found, count in packages.items()
     ]
 

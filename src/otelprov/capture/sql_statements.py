@@ -71,7 +71,6 @@ _repetitions = 0
 
 def record_statement(database: Database, text: str, *, scope: str, start: int, rows: int | None = None) -> None:
     """Record one sanitized statement that has run; `start` in nanoseconds since the epoch, `rows` as written."""
-    global _repetitions
     recorder = current()
     if recorder is None:
         return
@@ -82,8 +81,12 @@ def record_statement(database: Database, text: str, *, scope: str, start: int, r
     key = (recorder.process_id, database, text, step, parent[0], line)
     known = _repeated.get(key)
     if known is not None:
+        news = io.recorded() - _repetitions > known.news
+        if news and known.put_off:
+            # These ran before it.
+            _flush(known)
         _put_off(known, start, end, rows)
-        if io.recorded() - _repetitions > known.news or end - known.recorded > _PUT_OFF_NS:
+        if news or end - known.recorded > _PUT_OFF_NS:
             _flush(known)
         return
     finish_statements()

@@ -88,6 +88,9 @@ class Step:
         self._pid = os.getpid()
         self._tokens: tuple[Token[str], Any] | None = None
         surroundings, parent = _surroundings(recorder, new_trace, carrier)
+        if parent.is_valid and not parent.is_remote:
+            # Inside a span of the program's own, which has told the world about the request already.
+            self.span_kind = INTERNAL
         if parent.is_valid:
             self.trace_id, self._parent_id, self._flags = parent.trace_id, parent.span_id, int(parent.trace_flags)
         elif new_trace:

@@ -6,8 +6,7 @@ from __future__ import annotations
 import click
 
 from otelprov.cli.output import json_option, note, styled, write_json, write_lines
-from otelprov.cli.stored import up_to_date_store
-from otelprov.errors import NotFoundError
+from otelprov.cli.stored import describe_runs, up_to_date_store
 from otelprov.export.text import printable
 
 
@@ -48,10 +47,7 @@ def lineage(selection: str, form: str, level: str, hops: int | None, everything:
 
     with up_to_date_store() as store:
         graph = ask(store, selection, level=level, hops=hops)
-    if not graph.nodes:
-        raise NotFoundError(
-            f"lineage of '{selection}': nothing recorded answers to it; 'otelprov runs' lists what was recorded"
-        )
+        describe_runs(store, graph)
     if as_json or form == "json":
         write_json(graph.as_json())
     elif form == "dot":

@@ -6,7 +6,7 @@ from __future__ import annotations
 import click
 
 from otelprov.cli.output import json_option, note, write_json, write_lines
-from otelprov.cli.stored import up_to_date_store
+from otelprov.cli.stored import describe_runs, up_to_date_store
 from otelprov.errors import NotFoundError
 from otelprov.export.deliver import deliver, endpoint_at
 from otelprov.export.jaeger import derived_traces
@@ -14,7 +14,8 @@ from otelprov.export.text import counted
 from otelprov.model.graph import Graph
 from otelprov.semconv import names
 
-_EVERYTHING = "*"
+_EVERYTHING = "since:1970-01-01"
+_MOST_NODES = 1_000_000
 
 
 @click.command()
@@ -39,10 +40,11 @@ def publish(url: str, selection: str | None, as_json: bool) -> None:
     endpoint = endpoint_at(url)
     with up_to_date_store() as store:
         # Names must not depend on what is selected, or one thing would have two services.
-        whole = lineage(store, _EVERYTHING)
-        graph = lineage(store, selection) if selection else whole
-    if selection and not graph.nodes:
-        raise NotFoundError(f"publishing '{selection}': nothing recorded answers to it")
+        if not store.runs(limit=1):
+            raise NotFoundError("publishing the lineage: no run is recorded yet; record one: otelprov run -- CMD")
+        whole = lineage(store, _EVERYTHING, limit=_MOST_NODES)
+        graph = lineage(store, selection, limit=_MOST_NODES) if selection else whole
+        describe_runs(store, graph)
     running = _without_running(graph)
     traces = list(derived_traces(graph, known=whole.nodes.values()))
     deliver(traces, endpoint)

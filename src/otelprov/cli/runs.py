@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +12,7 @@ import click
 from otelprov.cli.output import json_option, note, status_word, table, write_json, write_lines
 from otelprov.cli.stored import up_to_date_store
 from otelprov.errors import UsageError
-from otelprov.export.text import SECOND, counted, duration, moment
+from otelprov.export.text import counted, duration, moment
 from otelprov.semconv import names
 
 if TYPE_CHECKING:
@@ -28,14 +25,13 @@ _STATUSES = [
     names.PROVENANCE_RUN_STATUS_INTERRUPTED,
     names.PROVENANCE_RUN_STATUS_LOST_CONTACT,
 ]
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 @click.command()
 @click.option("--status", type=click.Choice(_STATUSES), help="Only runs in this state.")
 @click.option("--name", help="Only runs of this name; may be a pattern such as 'train*'.")
 @click.option("--user", help="Only runs of this user.")
-@click.option("--since", metavar="TIME", help="Only runs since a time: 7d, 12h, 30m, 2026-11-01 or 2026-11-01T08:30.")
+@click.option("--since", metavar="TIME", help="Only runs since 7d, 12h, 30m, 2026-11-01 or 2026-11-01T08:30 (UTC).")
 @click.option("--param", "params", multiple=True, metavar="K=V", help="Only runs with this parameter; may be repeated.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="No more than this many.")
 @json_option
@@ -57,7 +53,7 @@ def runs(
       otelprov runs --name 'train*' --param epochs=3 --json
     """
     wanted = dict(_key_value(text) for text in params)
-    start = since_time(since, time.time_ns()) if since else None
+    start = since_time(since) if since else None
     with up_to_date_store() as store:
         # One more than asked for tells whether there are more.
         found = store.runs(status=status, name=name, user=user, since=start, params=wanted, limit=limit + 1)
@@ -75,15 +71,13 @@ def runs(
         note(f"there are more than {counted(limit, 'run')}; ask for them with --limit")
 
 
-def since_time(text: str, now: int) -> int:
-    """The time in nanoseconds that `7d` or `2026-11-01` stands for; raises UsageError for anything else."""
-    match = re.fullmatch(r"(\d{1,6})([smhdw])", text.strip())
-    if match:
-        return max(now - int(match[1]) * _UNITS[match[2]] * SECOND, 0)
-    try:
-        return int(datetime.fromisoformat(text.strip()).timestamp()) * SECOND
-    except (ValueError, OverflowError, OSError):
-        raise UsageError(f"'{text}' is no time; write 7d, 12h, 30m, 2026-11-01 or 2026-11-01T08:30") from None
+def since_time(text: str) -> int:
+    """The time in nanoseconds that `7d` or `2026-11-01` stands for, as in selections; raises UsageError for others."""
+    from otelprov.lineage.select import parse
+
+    if len(text.split()) != 1:
+        raise UsageError(f"'{text}' is no time; write 7d, 12h, 2026-11-01 or 2026-11-01T08:30")
+    return parse(f"since:{text.strip()}").bounds.since
 
 
 def _key_value(text: str) -> tuple[str, str]:

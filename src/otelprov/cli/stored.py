@@ -8,10 +8,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from otelprov.cli.output import note
+from otelprov.semconv import names
 
 if TYPE_CHECKING:
     from otelprov.lineage.intake import IntakeReport
-    from otelprov.store import Store
+    from otelprov.model.graph import Graph
+    from otelprov.store.contract import Store
+
+# Each takes a look at all that its run has said about itself.
+_MOST_DESCRIBED = 200
 
 
 @contextmanager
@@ -40,3 +45,16 @@ def tell_problems(report: IntakeReport) -> None:
     """Say on stderr what could not be taken in."""
     for problem in report.problems:
         note(f"not taken in: {problem}")
+
+
+def describe_runs(store: Store, graph: Graph) -> None:
+    """Add to the runs of a graph when they ended and, where they are not too many, what code they ran."""
+    ids = [node.id for node in graph.nodes.values() if node.kind == "run"]
+    for run_id, summary in store.summaries(ids).items():
+        if summary.ended:
+            graph.nodes[run_id].details["ended"] = summary.ended
+    for run_id in ids if len(ids) <= _MOST_DESCRIBED else ():
+        vcs = store.run(run_id).vcs
+        revision = vcs.get(names.VCS_REF_HEAD_REVISION)
+        if revision:
+            graph.nodes[run_id].details |= {"revision": revision, "dirty": bool(vcs.get(names.PROVENANCE_VCS_DIRTY))}

@@ -8,6 +8,7 @@ from otelprov.capture.exits import watch_main
 from otelprov.capture.guard import guarded
 from otelprov.distro import chosen
 from otelprov.distro.processor import attach_to_provider
+from otelprov.distro.servers import keep_server_spans
 from otelprov.distro.shipping import start_shipping
 
 
@@ -16,6 +17,7 @@ def pre_instrument() -> None:
     """Begin the run, before any instrumentor: what they load is part of it."""
     if run.enabled():
         run.begin()
+        keep_server_spans()
 
 
 @guarded

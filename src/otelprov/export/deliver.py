@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from otelprov.errors import BackendUnreachableError
+from otelprov.errors import BackendUnreachableError, UsageError
 from otelprov.export.jaeger import DerivedTrace
 from otelprov.journal.endpoint import Endpoint, from_environment, parse
 from otelprov.journal.senders import Outcome, sender_for
 
 _REQUEST_SPANS = 2000
+_ADDRESS = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?", re.ASCII)
 
 
 def endpoint_at(url: str) -> Endpoint:
@@ -20,6 +22,8 @@ def endpoint_at(url: str) -> Endpoint:
 
     Headers and certificates of the environment are used only for the host that they were set for.
     """
+    if not _ADDRESS.fullmatch(url):
+        raise UsageError(f"'{url}' is not the address of an OTLP/HTTP endpoint; write http://localhost:4318")
     base = url.rstrip("/").removesuffix("/v1/traces")
     configured = from_environment()
     if configured is None or urlsplit(configured.url).netloc != urlsplit(base).netloc:

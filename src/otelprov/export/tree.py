@@ -47,7 +47,9 @@ class _Drawing:
             if edge.source in graph.nodes and edge.target in graph.nodes:
                 self.into.setdefault(edge.target, []).append(edge)
                 self.out_of.setdefault(edge.source, []).append(edge)
-        self.has_derived = any(edge.relation == "derived" for edge in graph.edges)
+        self.generated = {edge.target for edge in graph.edges if edge.relation == "generated"}
+        derived = [edge for edge in graph.edges if edge.relation == "derived"]
+        self.explained = {(edge.run_id, end) for edge in derived for end in (edge.source, edge.target)}
 
     def lines(self) -> Iterator[str]:
         heads = [node_id for node_id in self.graph.focus if node_id in self.graph.nodes]
@@ -101,13 +103,19 @@ class _Drawing:
             return self._by_far_end(direct, upstream)
         run_ids = {self._run_id(node_id) for node_id in item.ids}
         index = self.into if upstream else self.out_of
-        derived = [
+        shown = [
             edge
             for node_id in item.within
             for edge in index.get(node_id, ())
             if edge.relation == "derived" and edge.run_id in run_ids and not self._is_run(self._far(edge, upstream))
         ]
-        return self._by_far_end(derived if self.has_derived else edges, upstream)
+        # Where inputs are too many, or nothing better is known, run and entity are joined and no derivation says more.
+        shown += [
+            edge
+            for edge in edges
+            if edge.relation != "derived" and (edge.run_id, self._far(edge, upstream)) not in self.explained
+        ]
+        return self._by_far_end(shown, upstream)
 
     def _by_far_end(self, edges: list[Edge], upstream: bool) -> list[_Item]:
         best: dict[str, str] = {}
@@ -177,7 +185,8 @@ class _Drawing:
         if node.kind == "entity":
             yield self.style(printable(short_name(node)), "name")
             yield self.style(short_version(node.version), "faint")
-            if node.time:
+            # The time of what no run made is only when it was read.
+            if node.time and node.id in self.generated:
                 yield moment(node.time)
             if node.tags:
                 yield " ".join("#" + printable(tag) for tag in node.tags)
@@ -210,6 +219,7 @@ def _closing(graph: Graph, style: Style) -> Iterator[str]:
     if not graph.complete:
         for reason in graph.missing or ["some of what was recorded has not arrived"]:
             yield style(f"incomplete: {printable(reason)}", "bad")
-    if graph.truncated or graph.hidden_upstream or graph.hidden_downstream:
-        hidden = f"{graph.hidden_upstream:,} more upstream, {graph.hidden_downstream:,} more downstream"
-        yield style(f"not shown: {hidden}", "note")
+    sides = [(graph.hidden_upstream, "upstream"), (graph.hidden_downstream, "downstream")]
+    hidden = ", ".join(f"{count:,} more {side}" for count, side in sides if count)
+    if hidden or graph.truncated:
+        yield style(f"not shown: {hidden or 'more than fits'}", "note")

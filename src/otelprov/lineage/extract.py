@@ -204,7 +204,8 @@ def _read_import(span: Span, attributes: Mapping[str, Any], records: Records) ->
     records.modules.append(_module(span, attributes, attributes, -1, elapsed))
     for index, event in enumerate(span.events):
         if event.name == EVENT_PROVENANCE_MODULE_LOADED:
-            records.modules.append(_module(span, attributes, event.attributes, index, -1.0))
+            place = number(event.attributes, PROVENANCE_SEQ, 0) or -2 - index
+            records.modules.append(_module(span, attributes, event.attributes, place, -1.0))
 
 
 def _module(

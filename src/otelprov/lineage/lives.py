@@ -68,7 +68,9 @@ def read_record(span: Span, attributes: Mapping[str, Any], records: Records) -> 
     for index, event in enumerate(span.events):
         kind = _KINDS.get(event.name)
         if kind is not None:
-            records.lives.append(_life(span, attributes, kind, event.time or span.end, index, event.attributes))
+            # The same event may come as a span event and as a log record: its number makes it the same one.
+            place = number(event.attributes, PROVENANCE_SEQ, 0) or -2 - index
+            records.lives.append(_life(span, attributes, kind, event.time or span.end, place, event.attributes))
 
 
 # Key of the detail of a run span that holds its start, in nanoseconds.

@@ -26,7 +26,8 @@ EXCEPTION = "exception"
 class LifeRecord:
     """One thing that a run or a process said about itself; `kind` is one of the constants above.
 
-    `index` is the place of the event in its span, -1 for the span itself; `details` holds scalars by attribute name.
+    `index` is the event's sequence number (below -1 its place, where it has none), -1 for the span itself; `details`
+    holds scalars by attribute name.
     """
 
     run_id: str

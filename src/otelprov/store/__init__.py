@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 from otelprov import config
+from otelprov.store.contract import Store
 from otelprov.store.sqlite import SqliteStore
+
+__all__ = ["Store", "open_store"]
 
 
 def open_store(path: str | None = None) -> SqliteStore:

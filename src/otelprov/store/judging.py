@@ -110,7 +110,8 @@ def gather(connection: sqlite3.Connection, run_id: str) -> Evidence:
         key=lambda life: (life.time, life.seq, life.trace_id, life.span_id, life.index),
     )
     for process_id, seen, records, last_sign, dead in connection.execute(
-        "SELECT p.process_id, seen, records, last_sign, d.noticed IS NOT NULL FROM process p "
+        # A process that was heard of after it was found dead was not dead.
+        "SELECT p.process_id, seen, records, last_sign, coalesce(d.noticed, 0) > last_sign FROM process p "
         "LEFT JOIN dead_process d ON d.process_id = p.process_id WHERE run_id = ? ORDER BY p.process_id",
         (run_id,),
     ):

@@ -52,7 +52,8 @@ def life_row(life: LifeRecord) -> Row:
 
 def life_of(row: Row) -> LifeRecord:
     """The record of a row of LIFE_COLUMNS."""
-    return LifeRecord(*row[:-1], details=json.loads(row[-1]))
+    values = (*row[:-1], json.loads(row[-1]))
+    return LifeRecord(*values)
 
 
 def fact_of(row: Row) -> Fact:

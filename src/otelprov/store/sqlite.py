@@ -68,19 +68,16 @@ class SqliteStore(Answers):
         dead = sorted(dead_process_ids)
         with self._transaction() as connection:
             before = dict(connection.execute("SELECT run_id, status FROM run"))
-            new = [
-                process_id
-                for process_id in dead
-                if connection.execute(
-                    "INSERT INTO dead_process VALUES (?, ?) ON CONFLICT DO NOTHING", (process_id, now)
-                ).rowcount
-                == 1
-            ]
-            touched = {
-                row[0]
-                for process_id in new
-                for row in connection.execute("SELECT run_id FROM process WHERE process_id = ?", (process_id,))
-            }
+            touched: set[str] = set()
+            for process_id in dead:
+                runs = connection.execute("SELECT run_id, last_sign FROM process WHERE process_id = ?", (process_id,))
+                known = runs.fetchall()
+                connection.execute(
+                    "INSERT INTO dead_process VALUES (?, ?) ON CONFLICT DO UPDATE SET noticed = excluded.noticed "
+                    "WHERE noticed <= ?",
+                    (process_id, now, max((last_sign for _, last_sign in known), default=0)),
+                )
+                touched.update(run_id for run_id, _ in known if before.get(run_id) == "running")
             quiet = now - SILENT_INTERVALS * self._heartbeat
             for run_id in [run_id for run_id, status in before.items() if status == "running"]:
                 if gather(connection, run_id).last_sign() < quiet:
