@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: setup demo test lint fmt generate lock backends bench clean
+.PHONY: setup demo test lint fmt generate lock overlays backends bench clean
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml constraints.txt
@@ -14,9 +14,9 @@ $(STAMP): pyproject.toml constraints.txt
 setup: $(STAMP)
 
 demo: $(STAMP)
-	$(BIN)/python examples/pipeline/demo.py
+	$(BIN)/python examples/demo.py
 
-test: $(STAMP) lint backends
+test: $(STAMP) lint backends overlays
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(STAMP)
@@ -39,7 +39,11 @@ lock:
 	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit \
 	  --generate-hashes --no-annotate --no-emit-index-url --no-header --all-extras --group lint --group test \
 	  --output-file constraints.txt pyproject.toml tools/lock.in
+	$(PYTHON) tools/overlays.py lock $(VENV)-lock/bin/uv
 	rm -rf $(VENV)-lock
+
+overlays: $(STAMP)
+	$(BIN)/python tools/overlays.py install $(VENV)
 
 backends: $(STAMP)
 	$(BIN)/python tools/backends.py

@@ -9,8 +9,8 @@ from otelprov.testing import recording
 from otelprov_instrumentors.pandas import PandasInstrumentor
 
 
-@pytest.fixture
-def recorded(tmp_path, monkeypatch):
+@pytest.fixture(name="recorded")
+def record_pandas(tmp_path, monkeypatch):
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)

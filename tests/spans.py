@@ -72,7 +72,9 @@ class RunSpans:
             values[names.PROVENANCE_STEP_ID] = step
         finish = at(start if end is None else end)
         made = [
-            SpanEvent(event, finish, {names.PROVENANCE_RUN_ID: self.run_id, names.PROVENANCE_SEQ: self.number(), **said})
+            SpanEvent(
+                event, finish, {names.PROVENANCE_RUN_ID: self.run_id, names.PROVENANCE_SEQ: self.number(), **said}
+            )
             for event, said in events or []
         ]
         span = Span(

@@ -11,7 +11,7 @@ import threading
 
 import pandas as pd
 import pytest
-from pandas_plots import BOTH, comes_from, recorded, sources  # noqa: F401
+from pandas_plots import BOTH, comes_from, record_pandas, sources  # noqa: F401
 
 from otelprov.capture import frames
 from otelprov.capture.identity import Origins, origins_of, remember

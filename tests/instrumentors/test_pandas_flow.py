@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
-from pandas_plots import BOTH, comes_from, recorded, sources  # noqa: F401
+from pandas_plots import BOTH, comes_from, record_pandas, sources  # noqa: F401
 
 from otelprov.capture.identity import count
 from otelprov.semconv import (

@@ -222,6 +222,16 @@ def test_the_route_is_the_whole_template(recorded, tmp_path, path, route):
     assert only_step(recorded).name == f"GET {route}"
 
 
+def test_a_mounted_application_behind_a_copy_of_the_scope_is_the_same_request(recorded):
+    below = FastAPI()
+
+    async def copying(scope: Any, receive: Any, send: Any) -> None:
+        await below(dict(scope), receive, send)
+
+    ask(Starlette(routes=[Mount("/below/{org}", copying)]), ("GET", "/below/acme/docs"))
+    assert only_step(recorded).name == "GET /below/{org}/docs"
+
+
 def test_an_unknown_method_is_not_copied(recorded):
     ask(FastAPI(), ("MAGIC", "/"))
     step = only_step(recorded)

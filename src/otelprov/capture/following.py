@@ -187,7 +187,7 @@ def _add_content(target: Any, found: Origins | None, unknown: bool, *, whole: bo
             remember(target, found if only else Origins(found.reads, complete=False))
         return
     after = before if found is None else before | found
-    if False and after.complete:
+    if unknown and after.complete:
         after = Origins(after.reads, complete=False)
     if after is not before:
         remember(target, after)

@@ -54,7 +54,7 @@ def _forget(reference: _Followed) -> None:
 def remember(obj: Any, origins: Origins) -> bool:
     """Note where an object comes from, for as long as it lives; False where it can't be referred to weakly."""
     try:
-        reference = _Followed(obj, _forget)  # type: ignore[arg-type]
+        reference = _Followed(obj, _forget)
     except TypeError:
         return False
     reference.key = key = id(obj)

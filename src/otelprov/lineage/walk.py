@@ -172,8 +172,7 @@ class Walk:
     def _made_through_run(self, used: Fact) -> list[Fact]:
         made = self._via_run.get(used.io.run_id)
         if made is None:
-            written = self.store.facts_of_run(used.io.run_id, GENERATED, self.bounds)
-            made = self._via_run[used.io.run_id] = [fact for fact in written if fact.via_run]
+            made = self._via_run[used.io.run_id] = self.store.made_through_run(used.io.run_id, self.bounds)
         after = [fact for fact in made if fact.io.end > used.io.start and used.scope in ("", fact.scope)]
         heads = {fact.head: fact for fact in after if fact.head == fact.id}
         return list(heads.values()) + self.store.facts({fact.head for fact in after} - heads.keys())

@@ -245,6 +245,10 @@ class Store(Protocol):
         """The shown facts of a run with a relation, in order of time."""
         ...
 
+    def made_through_run(self, run_id: str, bounds: Bounds) -> list[Fact]:
+        """What a run generated from more reads than are drawn one by one."""
+        ...
+
     def facts_of_node(self, prefix: str) -> list[Fact]:
         """Facts whose node id begins with a prefix."""
         ...

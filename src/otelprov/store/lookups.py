@@ -49,6 +49,13 @@ class Lookups:
             (run_id, relation, bounds.since, bounds.until),
         )
 
+    def made_through_run(self, run_id: str, bounds: Bounds) -> list[Fact]:
+        """What a run generated from more reads than are drawn one by one."""
+        return self._facts(
+            'run_id = ? AND relation = ? AND via_run = 1 AND hidden = 0 AND "end" BETWEEN ? AND ?',
+            (run_id, GENERATED, bounds.since, bounds.until),
+        )
+
     def facts_of_node(self, prefix: str) -> list[Fact]:
         """Facts whose node id begins with a prefix; the ids are hex digits, so `g` comes after all of them."""
         return self._facts("node >= ? AND node < ?", (prefix, prefix + "g"))

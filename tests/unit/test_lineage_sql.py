@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables in SQL statements: what each parser finds, and what moves no data."""
+
+from __future__ import annotations
+
+import pytest
+
+from otelprov.lineage import sql
+
+TABLE = [
+    ("INSERT INTO a SELECT x, y FROM b JOIN c ON b.i = c.i", ["b", "c"], ["a"]),
+    ("SELECT * FROM sales", ["sales"], []),
+    ("SELECT * FROM main.sales", ["sales"], []),
+    ('SELECT * FROM "my table" WHERE a = ?', ["my table"], []),
+    ("UPDATE t SET a = (SELECT max(b) FROM u)", ["u"], ["t"]),
+    ("DELETE FROM t WHERE id IN (SELECT id FROM z)", ["z"], ["t"]),
+    ("INSERT INTO t VALUES (?, ?)", [], ["t"]),
+    ("INSERT OR REPLACE INTO t VALUES (?)", [], ["t"]),
+    ("CREATE TABLE q AS SELECT a FROM b", ["b"], ["q"]),
+    ("CREATE VIEW v AS SELECT * FROM b", ["b"], ["v"]),
+    ("WITH w AS (SELECT * FROM p) SELECT * FROM w", ["p"], []),
+    ("WITH w AS (SELECT 1 FROM b) INSERT INTO t SELECT * FROM w", ["b"], ["t"]),
+    ("(SELECT * FROM a) UNION SELECT * FROM b", ["a", "b"], []),
+    ("/* note */ -- more\n INSERT INTO a SELECT * FROM b", ["b"], ["a"]),
+    ("SELECT name FROM sqlite_master", [], []),
+    ("SELECT 1", [], []),
+]
+
+
+@pytest.mark.parametrize(("text", "inputs", "outputs"), TABLE)
+def test_tables_of_a_statement(text: str, inputs: list[str], outputs: list[str]) -> None:
+    found = sql.parse(text)
+    assert (list(found.inputs), list(found.outputs)) == (inputs, outputs)
+    assert found.parser == "openlineage-sql"
+
+
+@pytest.mark.parametrize(("text", "inputs", "outputs"), TABLE)
+def test_sqlglot_alone_finds_the_same(
+    text: str, inputs: list[str], outputs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = sql._optional
+    monkeypatch.setattr(sql, "_optional", lambda name: None if name == "openlineage_sql" else real(name))
+    found = sql.parse.__wrapped__(text)
+    assert (list(found.inputs), list(found.outputs)) == (inputs, outputs)
+    assert found.parser == "sqlglot"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE TABLE t (a int)",
+        "CREATE TABLE IF NOT EXISTS t (a int DEFAULT 1)",
+        "CREATE INDEX i ON t (a)",
+        "PRAGMA table_info(t)",
+        "BEGIN",
+        "COMMIT",
+        "DROP TABLE t",
+        "ALTER TABLE t ADD COLUMN x int",
+        "EXPLAIN SELECT * FROM t",
+        "",
+    ],
+)
+def test_what_moves_no_data_has_no_tables(text: str) -> None:
+    assert sql.parse(text) == sql.Statement(parser="none")
+
+
+def test_without_parsers_the_statement_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql, "_optional", lambda name: None)
+    assert sql.parse.__wrapped__("SELECT * FROM a").parser == ""
+
+
+def test_nonsense_and_huge_statements_are_left_whole() -> None:
+    assert sql.parse("SELECT FROM WHERE )(").parser == ""
+    assert sql.parse("SELECT '" + "x" * sql.MAX_TEXT + "' FROM a").parser == ""
+
+
+def test_columns_are_followed() -> None:
+    found = sql.parse("INSERT INTO a SELECT x, y AS z FROM b")
+    assert found.columns == (("x", "b", "x"), ("z", "b", "y"))
+
+
+def test_only_a_table_made_anew_loses_its_rows() -> None:
+    assert not sql.parse("CREATE TABLE q AS SELECT a FROM b").accumulates
+    assert sql.parse("INSERT INTO q SELECT a FROM b").accumulates
