@@ -34,9 +34,7 @@ def install(environment: Path) -> None:
         if stamp.exists() and stamp.read_text() == lock.read_text():
             continue
         shutil.rmtree(target, ignore_errors=True)
-        subprocess.run(
-            [*pip, "--require-hashes", "--no-deps", "--target", str(target), "-r", str(lock)], check=True
-        )
+        subprocess.run([*pip, "--require-hashes", "--no-deps", "--target", str(target), "-r", str(lock)], check=True)
         stamp.write_text(lock.read_text())
 
 

@@ -92,8 +92,10 @@ def _watching(send: Send, request: Request) -> Send:
 
 def _template(scope: Mapping[str, Any], passed: list[Any]) -> str:
     """The path template of the route that was taken, below all mounts; empty where none was."""
-    # Which routes the scope names differs between versions, and between Starlette and FastAPI.
-    route = scope.get("route") or (passed[-1] if passed else None)
+    last = passed[-1] if passed else None
+    # Which routes the scope names differs between versions, and a middleware may have copied it; only mounts have
+    # routes of their own, and FastAPI doesn't let what is below an included router pass.
+    route = last if last is not None and not hasattr(last, "routes") else scope.get("route") or last
     if route is None:
         return ""
     prefix = "".join(str(getattr(mount, "path", "")) for mount in passed if mount is not route)

@@ -30,7 +30,7 @@ from pathlib import Path
 
 import pytest
 
-from otelprov.capture import coverage, files
+from otelprov.capture import coverage, file_writes, files
 from otelprov.capture.handles import handle_origins, raw_file, remember_written
 from otelprov.capture.identity import Origins, Read, origins_of, remember
 from otelprov.capture.inside import quietly
@@ -182,7 +182,7 @@ def test_a_file_that_is_dropped_is_closed_at_once_with_the_usual_warning(recorde
         gc.disable()
         try:
             open("a", mode, buffering).write(content)
-            files.sweep()
+            file_writes.sweep()
             assert recorded.names() == ["write a"]
         finally:
             gc.enable()

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Any
 
-from otelprov.capture import files
+from otelprov.capture import file_writes, files
 from otelprov.capture.fingerprint import file_version
 from otelprov.capture.guard import guard
 from otelprov.capture.inside import is_inside, quietly
@@ -51,7 +51,7 @@ def _opening(path: Any, mode: Any, flags: Any) -> None:
     """An open that is about to happen; it will succeed where the file system allows it, and else is left out."""
     if not isinstance(path, (str, bytes)) or not isinstance(flags, int):
         return
-    files.sweep()
+    file_writes.sweep()
     found = absolute_path(path)
     access = flags & (os.O_RDONLY | os.O_WRONLY | os.O_RDWR)
     reading = access == os.O_RDONLY
@@ -72,9 +72,9 @@ def _opening(path: Any, mode: Any, flags: Any) -> None:
     if not reading:
         operation = PROVENANCE_OPERATION_APPEND if flags & os.O_APPEND else PROVENANCE_OPERATION_WRITE
         before = "" if flags & os.O_TRUNC or not exists else file_version(found)[0]
-        write = files.begin_write(entity, operation, started, before=before)
+        write = file_writes.begin_write(entity, operation, started, before=before)
         if write is not None:
-            files.follow_unwatched(write)
+            file_writes.follow_unwatched(write)
 
 
 def _is_regular(path: str) -> bool:

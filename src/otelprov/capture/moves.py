@@ -8,7 +8,7 @@ import stat
 from collections.abc import Generator
 from typing import Any
 
-from otelprov.capture import files
+from otelprov.capture import file_writes, files
 from otelprov.capture.fingerprint import file_version
 from otelprov.capture.handles import descriptor_path
 from otelprov.capture.identity import Origins
@@ -50,7 +50,7 @@ def regular(path: str | None) -> Entity | None:
 
 def copying(source: Any, target: Any, started: int) -> Generator[None, Any, None]:
     """One read and one write that comes from nothing else."""
-    files.sweep()
+    file_writes.sweep()
     yield
     origin, made = (regular(absolute_path(path)) for path in (source, target))
     read = files.record_read(origin, started) if origin is not None else None
@@ -63,21 +63,21 @@ def renaming(source: str | None, target: str | None, started: int) -> Generator[
 
     Where the source is only the name under which the target was being written, the target keeps its sources.
     """
-    files.sweep()
+    file_writes.sweep()
     origin = regular(source)
     if origin is None or source is None or target is None:
         return
-    files.settle(source)
+    file_writes.settle(source)
     version = file_version(source)[0]
     yield
-    if files.moved(source, target):
+    if file_writes.moved(source, target):
         return
     made = regular(target)
-    here = files.written_here(source)
+    here = file_writes.written_here(source)
     if here is not None and here[0] == version and _is_passing(source, target):
         sources: Origins | None = here[1]
     else:
-        read = record_io(PROVENANCE_OPERATION_READ, origin.at(version), scope=files.SCOPE, start=started)
+        read = record_io(PROVENANCE_OPERATION_READ, origin.at(version), scope=file_writes.SCOPE, start=started)
         sources = Origins(frozenset({read})) if read is not None else None
     if made is not None:
         _write(made, started, sources)
@@ -86,18 +86,18 @@ def renaming(source: str | None, target: str | None, started: int) -> Generator[
 
 def removing(path: str | None, started: int) -> Generator[None, Any, None]:
     """A deletion of a file."""
-    files.sweep()
+    file_writes.sweep()
     entity = regular(path)
     if entity is None:
         return
-    files.settle(entity.name)
+    file_writes.settle(entity.name)
     yield
     _deleted(entity, started)
 
 
 def removing_tree(path: Any, started: int) -> Generator[None, Any, None]:
     """One deletion of a whole folder."""
-    files.sweep()
+    file_writes.sweep()
     folder = absolute_path(path)
     entity = resolved_file_entity(folder) if folder is not None else None
     yield
@@ -106,15 +106,15 @@ def removing_tree(path: Any, started: int) -> Generator[None, Any, None]:
 
 
 def _write(entity: Entity, started: int, sources: Origins | None) -> None:
-    write = files.begin_write(entity, PROVENANCE_OPERATION_WRITE, started)
+    write = file_writes.begin_write(entity, PROVENANCE_OPERATION_WRITE, started)
     version, size = file_version(entity.name)
     if write is not None and version:
-        files.record_write(write, version, size, sources)
+        file_writes.record_write(write, version, size, sources)
 
 
 def _deleted(entity: Entity, started: int) -> None:
     if not entity.temporary:
-        record_io(PROVENANCE_OPERATION_DELETE, entity, scope=files.SCOPE, start=started)
+        record_io(PROVENANCE_OPERATION_DELETE, entity, scope=file_writes.SCOPE, start=started)
 
 
 def _is_passing(source: str, target: str) -> bool:

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextvars import Token
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import Any, TypeVar
 
 from opentelemetry import context, propagate, trace
@@ -217,15 +217,18 @@ def carrier_fields() -> set[str]:
     return {field.lower() for field in propagate.get_global_textmap().fields}
 
 
-def function_attributes(function: Any) -> dict[str, Any]:
+def function_attributes(function: Any) -> Mapping[str, Any]:
     """`code.*` attributes of a function, seen through its decorators; empty for other callables."""
     for _ in range(_MAX_DECORATORS):
-        if not inspect.isfunction(function):
-            return {}
-        function = vars(function).get("__wrapped__", function)
-    if not inspect.isfunction(function):
-        return {}
-    code = function.__code__
+        inner = vars(function).get("__wrapped__") if inspect.isfunction(function) else None
+        if inner is None:
+            break
+        function = inner
+    return _code_attributes(function.__code__) if inspect.isfunction(function) else {}
+
+
+@functools.lru_cache(1024)
+def _code_attributes(code: CodeType) -> Mapping[str, Any]:
     return {
         CODE_FUNCTION_NAME: code.co_qualname,
         CODE_FILE_PATH: os.path.abspath(code.co_filename),

@@ -13,6 +13,7 @@ from typing import Any
 from otelprov.capture.calls import Call, Capture
 from otelprov.capture.fingerprint import file_version
 from otelprov.capture.frames import add, extent, known
+from otelprov.capture.handles import layers
 from otelprov.capture.identity import Origins, origins_of, remember
 from otelprov.capture.io import record_io
 from otelprov.capture.naming import location_entity
@@ -153,15 +154,10 @@ def closes(*, format: str = "") -> Capture:  # noqa: A002
 def note_written(handle: Any, sources: Origins | None) -> None:
     """Note what went into an open file, a buffer or a writer, beside what went into it before."""
     incoming = Origins(complete=False) if sources is None else sources
-    for target in _handles(handle):
+    for target in layers(handle):
         before = origins_of(target)
         remember(target, incoming if before is None else before | incoming)
 
 
 def _origins_of_handle(handle: Any) -> Origins | None:
-    return next((found for target in _handles(handle) if (found := origins_of(target)) is not None), None)
-
-
-def _handles(handle: Any) -> tuple[Any, ...]:
-    # `tempfile` wraps the file that was opened.
-    return (handle, handle.file) if type(handle).__module__ == "tempfile" and hasattr(handle, "file") else (handle,)
+    return next((found for target in layers(handle) if (found := origins_of(target)) is not None), None)
