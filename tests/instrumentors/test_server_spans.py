@@ -11,8 +11,8 @@ from opentelemetry.instrumentation import utils
 from opentelemetry.propagators.textmap import default_getter
 from opentelemetry.sdk.trace import TracerProvider
 
+from otelprov.capture.declared import step
 from otelprov.capture.recorder import current
-from otelprov.capture.steps import step
 from otelprov.distro.servers import keep_server_spans
 from otelprov.testing import recording
 

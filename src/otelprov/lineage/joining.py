@@ -44,7 +44,8 @@ class Joiner:
         io = head.io
         if not io.accumulates:
             return None
-        earlier = self.store.producer(io.namespace, io.name, "", io.start)
+        # A write without a length must not be found to come before itself.
+        earlier = self.store.producer(io.namespace, io.name, "", min(io.start, io.end - 1))
         if earlier is None or earlier.node == head.node or earlier.io.end < self.bounds.since:
             return None
         return None if self.store.deleted_between(io.namespace, io.name, earlier.io.end, io.start) else earlier
