@@ -52,6 +52,8 @@ def test_each_request_to_uvicorn_is_a_trace_of_its_own_linked_to_the_run(tmp_pat
     assert len({step.trace_id for step in found} | {started.trace_id}) == 7
     assert {link.trace_id for step in found for link in step.links} == {started.trace_id}
     assert found[5].trace_id == "a" * 32
+    # The repository that holds the interpreter, if one does, is not the application's.
+    assert "vcs." not in str([span for span in observed.recorded.spans() if span.name == "environment"])
     theirs = [span for span in observed.recorded.spans() if not span.scope.startswith("otelprov")]
     servers = [span for span in theirs if span.name in ("POST /flowers", "GET /flowers/{flower_id}")]
     assert len(servers) == 6

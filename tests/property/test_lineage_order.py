@@ -58,18 +58,15 @@ def picture(deliveries: list[list[Span]], *, derive_at_once: bool) -> dict[str, 
         store = open_store(f"{folder}/store.db")
         for spans in deliveries:
             store.merge(extract(spans), derive=derive_run if derive_at_once else None)
-        found: dict[str, Any] = {
-            "runs": store.runs(),
-            "details": [store.run(run.run_id) for run in store.runs()],
-            "entities": store.entities(),
-        }
+        found: dict[str, Any] = {}
         for entity in store.entities():
             path = entity.name if entity.namespace == "file" else f"{entity.namespace}/{entity.name}"
             found[f"+{path}+"] = lineage(store, f'+"{path}"+').as_json()
         for run in store.runs():
             found[run.run_id] = lineage(store, f"+{run.run_id}+").as_json()
-        # Answers are taken before derivation in one case and after it in the other: only these are told in the end.
+        # Asked last: what a question derives for the first time counts here, too.
         found["runs"], found["details"] = store.runs(), [store.run(run.run_id) for run in store.runs()]
+        found["entities"] = store.entities()
         store.close()
     return found
 

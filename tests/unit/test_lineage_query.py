@@ -222,6 +222,7 @@ def test_rows_added_by_another_run_keep_those_of_before(store: Store) -> None:
 
 def test_a_table_is_found_by_its_name_and_by_its_full_name(store: Store) -> None:
     run = RunSpans("load.py")
+    run.started()
     run.read("/a.csv", 1)
     run.sql("INSERT INTO sales VALUES (?)", 2)
     put(store, run)
@@ -231,6 +232,7 @@ def test_a_table_is_found_by_its_name_and_by_its_full_name(store: Store) -> None
 
 def test_a_temporary_file_appears_only_where_another_run_used_it(store: Store) -> None:
     one = RunSpans("one.py")
+    one.started()
     one.read("/a", 1)
     one.write("/tmp/x", 2, temporary=True)
     one.read("/tmp/x", 3, temporary=True)

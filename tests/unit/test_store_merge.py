@@ -147,7 +147,7 @@ def test_the_details_of_a_run(store: Store) -> None:
     assert (detail.trigger, detail.summary.error_type, detail.error_message) == ("cli", "ValueError", "bad")
     assert detail.stacktrace == "Traceback"
     assert detail.environment[names.PROCESS_RUNTIME_VERSION] == "3.11.7"
-    assert [(use.name, use.rows, use.code) for use in detail.inputs][0] == ("/a.csv", 10, "/home/ana/train.py:41")
+    assert next((use.name, use.rows, use.code) for use in detail.inputs) == ("/a.csv", 10, "/home/ana/train.py:41")
     assert [step.name for step in detail.steps] == ["clean"]
     assert (detail.statements, detail.unparsed_statements) == (2, 1)
     assert detail.losses == {"full": 3}

@@ -5,19 +5,19 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 from types import FrameType
 from typing import Any
 
 from otelprov.semconv import CODE_FILE_PATH, CODE_FUNCTION_NAME, CODE_LINE_NUMBER
 
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_LIBRARY_PREFIXES = tuple(
-    {
-        os.path.abspath(path) + os.sep
-        for key in ("stdlib", "platstdlib", "purelib", "platlib")
-        if (path := sysconfig.get_paths().get(key))
-    }
+# Where the standard library lies, and what folders of installed packages are called. sysconfig would say it in general,
+# and would be loaded by every observed program.
+_STANDARD_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_PACKAGES = (
+    f"{os.sep}site-packages{os.sep}",
+    f"{os.sep}dist-packages{os.sep}",
+    f"{os.sep}otelprov_instrumentors{os.sep}",
 )
 _is_user: dict[str, bool] = {}
 _is_own: dict[str, bool] = {}
@@ -28,11 +28,10 @@ def is_library_file(path: str) -> bool:
     return (
         not path
         or path[0] == "<"
-        or path.startswith(_LIBRARY_PREFIXES)
+        or path.startswith(_STANDARD_LIBRARY)
         or path.startswith(_OWN)
         or path.endswith("<otelprov>")
-        or f"{os.sep}site-packages{os.sep}" in path
-        or f"{os.sep}otelprov_instrumentors{os.sep}" in path
+        or any(part in path for part in _PACKAGES)
     )
 
 

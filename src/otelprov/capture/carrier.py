@@ -4,10 +4,8 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
-from urllib.parse import quote, unquote
 
 from otelprov.semconv import PROVENANCE_RUN_ID, PROVENANCE_RUN_NAME
 
@@ -16,8 +14,7 @@ BAGGAGE = "BAGGAGE"
 # Process id and start time of the run's first process: a process image that finds its own id there has been exec'ed.
 OWNER = "OTELPROV_OWNER"
 
-_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
-_RUN_ID = re.compile(r"^[0-9a-f]{32}$")
+_HEX = frozenset("0123456789abcdef")
 _MAX_BAGGAGE = 8_192
 
 
@@ -37,18 +34,17 @@ class Carried:
 
 def read(environment: Mapping[str, str] = os.environ) -> Carried:
     """Read the environment; what is malformed counts as absent."""
-    match = _TRACEPARENT.match(environment.get(TRACEPARENT, "").strip())
-    trace_id, span_id, flags = (int(part, 16) for part in match.groups()) if match else (0, 0, 1)
+    trace_id, span_id, flags = _traceparent(environment.get(TRACEPARENT, "").strip())
     entries = _baggage(environment.get(BAGGAGE, ""))
     run_id = entries.get(PROVENANCE_RUN_ID, "")
     owner = environment.get(OWNER, "").split(":")
     pid, started, parent = (
         (int(part) for part in owner) if len(owner) == 3 and all(map(str.isdigit, owner)) else (0, 0, 0)
     )
-    if not _RUN_ID.match(run_id) or not trace_id:
+    if not _is_hex(run_id, 32) or not trace_id:
         run_id = ""
     return Carried(
-        trace_id, span_id, flags, run_id, unquote(entries.get(PROVENANCE_RUN_NAME, ""))[:256], pid, started, parent
+        trace_id, span_id, flags, run_id, _unquoted(entries.get(PROVENANCE_RUN_NAME, ""))[:256], pid, started, parent
     )
 
 
@@ -59,13 +55,41 @@ def write(
     environment[TRACEPARENT] = f"00-{trace_id:032x}-{span_id:016x}-{flags:02x}"
     entries = _baggage(environment.get(BAGGAGE, ""))
     entries[PROVENANCE_RUN_ID] = run_id
-    entries[PROVENANCE_RUN_NAME] = quote(run_name[:256], safe="")
+    entries[PROVENANCE_RUN_NAME] = _quoted(run_name[:256])
     environment[BAGGAGE] = ",".join(f"{key}={value}" for key, value in entries.items())
 
 
 def write_owner(environment: MutableMapping[str, str], pid: int, started: int, parent: int) -> None:
     """Say which process began the run, so that an exec of another program in it is recognised."""
     environment[OWNER] = f"{pid}:{started}:{parent}"
+
+
+def _traceparent(text: str) -> tuple[int, int, int]:
+    parts = text.split("-")
+    if len(parts) == 4 and all(map(_is_hex, parts, (2, 32, 16, 2))):
+        return int(parts[1], 16), int(parts[2], 16), int(parts[3], 16)
+    return 0, 0, 1
+
+
+def _is_hex(text: str, digits: int) -> bool:
+    return len(text) == digits and _HEX.issuperset(text)
+
+
+def _quoted(text: str) -> str:
+    if text.isascii() and text.replace(".", "").replace("_", "").isalnum():
+        return text
+    # Not needed by most names, and not free at start-up.
+    from urllib.parse import quote
+
+    return quote(text, safe="", errors="backslashreplace")
+
+
+def _unquoted(text: str) -> str:
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote
+
+    return unquote(text)
 
 
 def _baggage(text: str) -> dict[str, str]:

@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import platform
-import socket
-import subprocess
+import pwd
 import sys
 from typing import Any
 
@@ -46,8 +43,8 @@ def process_attributes(script: str) -> dict[str, Any]:
         PROCESS_PARENT_PID: os.getppid(),
         PROCESS_EXECUTABLE_PATH: sys.executable or "",
         PROCESS_RUNTIME_NAME: sys.implementation.name,
-        PROCESS_RUNTIME_VERSION: platform.python_version(),
-        HOST_NAME: socket.gethostname(),
+        PROCESS_RUNTIME_VERSION: ".".join(map(str, sys.version_info[:3])),
+        HOST_NAME: os.uname().nodename,
         OS_TYPE: sys.platform,
     }
     try:
@@ -56,9 +53,10 @@ def process_attributes(script: str) -> dict[str, Any]:
         # The folder is gone; the program may go on without one.
         found[PROCESS_WORKING_DIRECTORY] = ""
     try:
-        found[USER_NAME] = getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        found[USER_NAME] = str(os.getuid()) if hasattr(os, "getuid") else ""
+        found[USER_NAME] = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        # As in a container whose user has no entry.
+        found[USER_NAME] = str(os.geteuid())
     if script:
         found[PROVENANCE_RUN_CODE_FILE] = script
         version, _size = file_version(script)
@@ -148,6 +146,8 @@ def _in_repository(folder: str) -> bool:
 
 
 def _run_git(folder: str, *arguments: str) -> bytes | None:
+    import subprocess
+
     # No optional locks: a run that only looks must not disturb a commit made at the same time.
     command = ["git", "--no-optional-locks", "-C", folder, *arguments]
     # Not observed itself: git may run Python hooks.

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import atexit
 import builtins
-import dis
 import functools
 import os
 import sys
@@ -13,6 +12,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from opcode import opmap
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -20,7 +20,7 @@ from otelprov.capture.guard import guard
 from otelprov.capture.scrub import scrub_text
 
 _MAX_STACK = 16_384
-_RETURNS = frozenset(dis.opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST") if name in dis.opmap)
+_RETURNS = frozenset(opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST") if name in opmap)
 
 
 @dataclass(frozen=True, slots=True)

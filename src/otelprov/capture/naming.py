@@ -6,9 +6,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import tempfile
 from typing import Any
-from urllib.parse import urlsplit
 
 from otelprov import config
 from otelprov.capture.callsite import is_library_file
@@ -120,6 +118,8 @@ def is_temporary(path: str) -> bool:
     if path in _temporary:
         return True
     folder = os.path.dirname(path)
+    import tempfile
+
     limit = os.path.realpath(tempfile.gettempdir())
     while len(folder) > len(limit):
         if folder in _temporary:
@@ -144,6 +144,8 @@ def location_entity(location: Any) -> Entity | None:
 
 
 def _url_entity(location: str) -> Entity | None:
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(location)
         host = parts.hostname or ""

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import sys
+import sysconfig
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -42,6 +43,7 @@ from otelprov.semconv import (
     PROCESS_PID,
     PROCESS_RUNTIME_NAME,
     PROCESS_RUNTIME_VERSION,
+    PROCESS_WORKING_DIRECTORY,
     PROVENANCE_COVERAGE_IGNORED,
     PROVENANCE_COVERAGE_OPENS,
     PROVENANCE_COVERAGE_RECORDED,
@@ -203,7 +205,10 @@ def _announce(recorder: Recorder, command: Command, carried: carrier.Carried) ->
     recorder.record(f"started {command.name}", event, details)
     if not recorder.parent_process_id:
         # Inherited by forked children; others look for themselves.
-        folder = os.path.dirname(command.script) or details.get("process.working_directory", "")
+        folder = os.path.dirname(command.script)
+        if folder in ("", sysconfig.get_path("scripts")):
+            # A server or tool that came with the interpreter: the code that it runs is where it was started.
+            folder = details.get(PROCESS_WORKING_DIRECTORY, "")
         background.once("environment", lambda: _record_environment(recorder, folder))
     background.every("heartbeat", float(max(1, config.HEARTBEAT.number())), lambda: _beat(recorder))
     background.start()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ def start_shipping(*, exporter: bool) -> None:
     """Ship in the background: `auto` where we are the exporter and an endpoint is set, `always`, or `never`."""
     mode = config.SHIP.text().lower()
     if mode == "never" or (mode != "always" and not exporter):
+        return
+    if not any(key.startswith("OTEL_EXPORTER_OTLP_") and key.endswith("ENDPOINT") for key in os.environ):
         return
     from otelprov.journal.endpoint import from_environment
 

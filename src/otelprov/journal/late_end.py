@@ -8,7 +8,6 @@ whoever reads the journal next puts the right form into it.
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import json
 import os
@@ -23,6 +22,9 @@ _MAX_FORMS = 1_048_576
 
 def leave(journal_path: str, completed: bytes, failed: bytes) -> bool:
     """Leave the last record for status 0 and for others (with PLACEHOLDER in it); False where that can't be done."""
+    # Loaded only in the one case that needs it.
+    import ctypes
+
     try:
         library = ctypes.CDLL(None)
         on_exit, putw, fdopen = library.on_exit, library.putw, library.fdopen

@@ -22,7 +22,7 @@ SPANS_PER_MERGE = 50_000
 
 @dataclass(slots=True)
 class IntakeReport:
-    """What was taken in. `skipped` spans say nothing about provenance; `incomplete` are sentences about touched runs."""
+    """What was taken in. `skipped` spans say nothing about provenance; `incomplete` speaks of touched runs."""
 
     spans: int = 0
     facts: int = 0
