@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start-up of a program that does nothing: ours against the stock launcher, in pairs, whole processes.
+"""Start-up of a program that does nothing: ours against stock OpenTelemetry, in pairs, whole processes.
 
-Usage: python benchmarks/startup.py [ROUNDS]
+Usage: python benchmarks/startup.py [ROUNDS]      (needs `make overlays`: stock is opentelemetry-distro)
 
-Prints, for each way to start, the median wall time and the median of the ratios taken inside each round to stock
-`opentelemetry-instrument` with the same SDK and no distro (OTEL_TRACES_EXPORTER=none, our hooks not installed).
+Prints, for each way to start, the median wall and CPU time and the median of the ratios taken inside each round, to
+`opentelemetry-instrument` with opentelemetry-distro and the same packages, without otelprov, all exporters none.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 PYTHON = str(BIN / "python")
+STOCK = "stock opentelemetry-instrument"
+EXPORTERS = ("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER")
 INSTRUMENT = str(BIN / "opentelemetry-instrument")
 
 
@@ -48,11 +50,21 @@ def main() -> int:
         script.write_text("pass\n")
         hidden = stock_environment(Path(folder))
         home = str(Path(folder) / "home")
+        stock = [str(hidden / "bin" / "opentelemetry-instrument"), "python", str(script)]
+        path = {"PATH": f"{hidden / 'bin'}{os.pathsep}{os.environ['PATH']}"}
         ways = {
             "python": ([PYTHON, str(script)], environment(home)),
-            "stock opentelemetry-instrument": (
-                [str(hidden / "bin" / "opentelemetry-instrument"), "python", str(script)],
-                environment(home, PATH=f"{hidden / 'bin'}{os.pathsep}{os.environ['PATH']}"),
+            STOCK: (stock, environment(home, **path, **dict.fromkeys(EXPORTERS, "none"))),
+            "stock, traces by OTLP/HTTP": (
+                stock,
+                environment(
+                    home,
+                    **path,
+                    OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+                    OTEL_TRACES_EXPORTER="otlp",
+                    OTEL_METRICS_EXPORTER="none",
+                    OTEL_LOGS_EXPORTER="none",
+                ),
             ),
             "opentelemetry-instrument with otelprov": ([INSTRUMENT, PYTHON, str(script)], environment(home)),
             "otelprov run": ([str(BIN / "otelprov"), "run", "--", PYTHON, str(script)], environment(home)),
@@ -66,12 +78,11 @@ def main() -> int:
                 walls[name].append(wall)
                 cpus[name].append(cpu)
     print(f"{'start-up':42} {'wall ms':>8} {'CPU ms':>8} {'wall ratio':>11} {'CPU ratio':>10}")
-    stock = "stock opentelemetry-instrument"
     for name in ways:
         # The first round warms the page cache.
         wall, cpu = walls[name][1:], cpus[name][1:]
-        ratio = statistics.median(a / b for a, b in zip(wall, walls[stock][1:], strict=True))
-        cpu_ratio = statistics.median(a / b for a, b in zip(cpu, cpus[stock][1:], strict=True))
+        ratio = statistics.median(a / b for a, b in zip(wall, walls[STOCK][1:], strict=True))
+        cpu_ratio = statistics.median(a / b for a, b in zip(cpu, cpus[STOCK][1:], strict=True))
         print(
             f"{name:42} {statistics.median(wall) * 1000:8.0f} {statistics.median(cpu) * 1000:8.0f}"
             f" {ratio:10.2f}x {cpu_ratio:9.2f}x"
@@ -90,10 +101,13 @@ def stock_environment(folder: Path) -> Path:
     for entry in ours.iterdir():
         if "otelprov" not in entry.name and entry.name not in ("overlays",) and not (theirs / entry.name).exists():
             (theirs / entry.name).symlink_to(entry)
+    overlay = Path(sys.prefix) / "overlays" / "upstream"
+    # A namespace package in two folders: the second one is found through a .pth file.
+    (theirs / "overlay.pth").write_text(f"{overlay}\n")
     launcher = target / "bin" / "opentelemetry-instrument"
     launcher.write_text(
-        f"#!{target / 'bin' / 'python'}\nimport sys\nfrom opentelemetry.instrumentation.auto_instrumentation import run\n"
-        "sys.exit(run())\n"
+        f"#!{target / 'bin' / 'python'}\nimport sys\n"
+        "from opentelemetry.instrumentation.auto_instrumentation import run\nsys.exit(run())\n"
     )
     launcher.chmod(0o755)
     return target

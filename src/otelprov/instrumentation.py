@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
@@ -35,8 +35,7 @@ Follow = Callable[[tuple[Any, ...], dict[str, Any], Any], None]
 _MISSING = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(NamedTuple):
     """One row of an instrumentor's table.
 
     `module` is the module after whose import the patch is made, `target` the name in it (`read_csv`,

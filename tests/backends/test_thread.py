@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole thread: application, real Collector, real Jaeger, `otelprov ingest`, and the same graph as from the journal."""
+"""The whole thread: application, real Collector, real Jaeger, `otelprov ingest`: the same graph as from the journal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -43,7 +42,7 @@ def graph(home: Path, output: str, **more: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Path]:
+def project(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Path:
     """The example, run once through the Collector, all of it arrived."""
     folder = tmp_path_factory.mktemp("project") / "pipeline"
     shutil.copytree(EXAMPLE, folder)
@@ -56,7 +55,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> I
         subprocess.run([*OBSERVED, script], cwd=folder, env=environment(folder / "home", **settings), check=True)
     shipped = otelprov(folder / "home", "ship", **settings)
     assert shipped.returncode == 0, shipped.stderr
-    yield folder
+    return folder
 
 
 @pytest.fixture(scope="module")

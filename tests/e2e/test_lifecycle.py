@@ -222,3 +222,18 @@ def test_journals_are_private(tmp_path: Path) -> None:
     folder = tmp_path / "home" / "journal"
     assert os.stat(folder).st_mode & 0o777 == 0o700
     assert {os.stat(path).st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+
+
+def test_a_process_that_ends_itself_by_a_signal_has_its_last_record(tmp_path: Path) -> None:
+    ran = run(tmp_path, "import signal\nopen('a.txt', 'w').write('x')\nsignal.raise_signal(signal.SIGTERM)")
+    assert ran.process.returncode == -15
+    assert ran.run_span().attributes["provenance.run.status"] == "interrupted"
+    assert ran.run_span().attributes["provenance.run.signal"] == "SIGTERM"
+    assert ran.recorded.names() == ["write a.txt"]
+
+
+def test_a_signal_that_is_handled_is_no_end(tmp_path: Path) -> None:
+    source = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)\nsignal.raise_signal(signal.SIGTERM)"
+    ran = run(tmp_path, source)
+    assert ran.process.returncode == 0
+    assert ran.run_span().attributes["provenance.run.status"] == "completed"

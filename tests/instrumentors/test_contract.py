@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import dataclasses
 import gc
 import importlib
 import importlib.metadata
@@ -252,8 +251,8 @@ def _failing(patch: Patch, *, before: bool) -> Patch:
         raise OwnError(patch.target)
 
     if patch.follow is not None:
-        return dataclasses.replace(patch, follow=follow)
-    return dataclasses.replace(patch, capture=capture)
+        return patch._replace(follow=follow)
+    return patch._replace(capture=capture)
 
 
 # A file whose opening was made to fail in a test is closed by nobody.

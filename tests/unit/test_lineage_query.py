@@ -323,3 +323,25 @@ def test_gaps_show_in_the_graph(store: Store) -> None:
 def test_facts_merged_without_derivation_are_derived_when_asked(store: Store) -> None:
     store.merge(extract(make_run("train.py", ["/a@1"], ["/b@1"]).spans))
     assert arrows(lineage(store, "+/b")) == {"a > b: order"}
+
+
+def test_reading_a_version_back_is_not_an_input_of_itself(store: Store) -> None:
+    run = RunSpans()
+    run.write("/a", 1, version="sha256:1")
+    run.read("/a", 2)
+    run.write("/a", 3, version="sha256:1")
+    put(store, run)
+    graph = lineage(store, "+/a")
+    assert [edge.relation for edge in graph.edges] == ["generated"]
+
+
+def test_of_two_writes_of_one_version_the_first_speaks_whichever_arrived_first(store: Store, tmp_path: Path) -> None:
+    run = RunSpans()
+    run.read("/b", 0)
+    run.write("/a", 1, version="sha256:1")
+    run.write("/a", 3, version="sha256:1")
+    put(store, run)
+    other = open_store(str(tmp_path / "other.db"))
+    other.merge(extract(reversed(run.spans)), derive=derive_run)
+    assert lineage(other, "+/b+").as_json() == lineage(store, "+/b+").as_json()
+    other.close()

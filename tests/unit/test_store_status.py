@@ -163,3 +163,16 @@ def test_the_end_of_what_is_missing_is_known_from_the_last_record(store: Store) 
     heartbeat = run.heartbeat(30)
     put(store, [run.spans[0], heartbeat])
     assert "10 of 14 records" in store.runs()[0].missing[0]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_smaller_number_of_records_never_hides_a_gap(store: Store, order: tuple[int, int]) -> None:
+    run = RunSpans()
+    early = run.heartbeat(30)
+    run.read("/lost", 31)
+    late = run.heartbeat(60)
+    # The later heartbeat lost its own number on the way: what it tells is all that is known of the lost ones.
+    del late.attributes[names.PROVENANCE_SEQ], late.events[0].attributes[names.PROVENANCE_SEQ]
+    for index in order:
+        put(store, [(early, late)[index]])
+    assert "4 of 6 records" in store.runs()[0].missing[0]

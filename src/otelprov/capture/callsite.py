@@ -19,6 +19,8 @@ _PACKAGES = (
     f"{os.sep}dist-packages{os.sep}",
     f"{os.sep}otelprov_instrumentors{os.sep}",
 )
+# Where console scripts lie: they are no code of the program's.
+_SCRIPTS = os.path.join(os.path.abspath(sys.exec_prefix), "bin") + os.sep
 _is_user: dict[str, bool] = {}
 _is_own: dict[str, bool] = {}
 
@@ -28,7 +30,7 @@ def is_library_file(path: str) -> bool:
     return (
         not path
         or path[0] == "<"
-        or path.startswith(_STANDARD_LIBRARY)
+        or path.startswith((_STANDARD_LIBRARY, _SCRIPTS))
         or path.startswith(_OWN)
         or path.endswith("<otelprov>")
         or any(part in path for part in _PACKAGES)

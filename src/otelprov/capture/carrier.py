@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from otelprov.semconv import PROVENANCE_RUN_ID, PROVENANCE_RUN_NAME
 
@@ -18,8 +18,7 @@ _HEX = frozenset("0123456789abcdef")
 _MAX_BAGGAGE = 8_192
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(NamedTuple):
     """What the environment says; 0 and empty where it says nothing."""
 
     trace_id: int = 0

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from otelprov.capture.scrub import scrub_argv
 
@@ -14,8 +14,7 @@ _OPTIONS_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 _MAX_COMMAND = 4_096
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """`name` for people, `script` the absolute path of the main script (empty where there is none), `line` scrubbed."""
 
     name: str

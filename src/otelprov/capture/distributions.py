@@ -23,6 +23,9 @@ _WELL_KNOWN = {
     "google.protobuf": "protobuf",
     "grpc": "grpcio",
     "jose": "python-jose",
+    # A namespace of many distributions; these two have other names than their packages.
+    "opentelemetry": "opentelemetry-api",
+    "opentelemetry.semconv": "opentelemetry-semantic-conventions",
     "PIL": "pillow",
     "pkg_resources": "setuptools",
     "sklearn": "scikit-learn",

@@ -7,14 +7,14 @@ import atexit
 import builtins
 import functools
 import os
+import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from opcode import opmap
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from otelprov.capture.guard import guard
 from otelprov.capture.scrub import scrub_text
@@ -23,16 +23,17 @@ _MAX_STACK = 16_384
 _RETURNS = frozenset(opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST") if name in opmap)
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
     """`code` is the exit status, None where a signal ends the process; `error` the unhandled exception.
 
-    `untold` says that the status is not known yet: the program raised SystemExit itself.
+    `signal` is the name of the signal that the process has sent itself. `untold` says that the status is not known yet:
+    the program raised SystemExit itself.
     """
 
     code: int | None = 0
     error: BaseException | None = None
     untold: bool = False
+    signal: str = ""
 
     def describe(self) -> tuple[str, str, str]:
         """Type, message and stack of the error, scrubbed; never runs more of the program's code than printing did."""
@@ -48,6 +49,10 @@ class End:
         return name, scrub_text(message), scrub_text(stack)
 
 
+# What ends a process unless it does something about it.
+_DEADLY = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGABRT, signal.SIGKILL)
+
+_before_end: dict[str, Callable[[], object]] = {}
 _last_exit: object = None
 _exit_called = False
 _main_frame: FrameType | None = None
@@ -64,11 +69,24 @@ def watch(finish: Callable[[End], None]) -> None:
     atexit.register(_at_exit)
     setattr(os, "_exit", _wrapped_quick_exit(os._exit))  # noqa: B010 - the stub of os._exit names its argument
     sys.exit = _wrapped_exit(sys.exit)
+    signal.raise_signal = _wrapped_raise_signal(signal.raise_signal)
     for name in ("exit", "quit"):
         quitter = getattr(builtins, name, None)
         if quitter is not None:
             _wrap_quitter(type(quitter))
             break
+
+
+def before_end(what: str, job: Callable[[], object]) -> None:
+    """Do something of ours when a process ends, before its last record."""
+    _before_end[what] = job
+
+
+def do_before_end() -> None:
+    """Do what was put off until now."""
+    for what, job in _before_end.items():
+        with guard(what):
+            job()
 
 
 def _at_exit() -> None:
@@ -152,6 +170,18 @@ def _wrap_quitter(quitter: type) -> None:
         return original(self, code)
 
     quitter.__call__ = call  # type: ignore[method-assign]
+
+
+def _wrapped_raise_signal(original: Callable[[int], None]) -> Callable[[int], None]:
+    @functools.wraps(original)
+    def raise_signal(signalnum: int, /) -> None:
+        # Servers that have shut down cleanly end so, by the signal that asked them to.
+        with guard("raise_signal"):
+            if _finish is not None and signalnum in _DEADLY and signal.getsignal(signalnum) is signal.SIG_DFL:
+                _finish(End(None, signal=signal.Signals(signalnum).name))
+        original(signalnum)
+
+    return raise_signal
 
 
 def _wrapped_quick_exit(original: Callable[[int], NoReturn]) -> Callable[[int], NoReturn]:

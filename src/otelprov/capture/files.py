@@ -14,6 +14,7 @@ from typing import Any
 
 from otelprov.capture import coverage
 from otelprov.capture.callsite import calling_module, code_attributes
+from otelprov.capture.exits import before_end
 from otelprov.capture.file_writes import (
     SCOPE,
     Write,
@@ -210,5 +211,6 @@ def _forget() -> None:
     _reads.clear()
 
 
+before_end("files still open at the end", finish_open_files)
 # A child must not record the end of what its parent has open.
 os.register_at_fork(after_in_child=_forget)

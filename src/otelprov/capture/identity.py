@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from otelprov.model.entity import Entity
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """One recorded read: what was read and the span that shows it (ids as integers)."""
 
     entity: Entity
@@ -20,11 +18,10 @@ class Read:
     span_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Origins:
+class Origins(NamedTuple):
     """Where an object comes from. `complete` says that nothing else went into it."""
 
-    reads: frozenset[Read] = field(default_factory=frozenset)
+    reads: frozenset[Read] = frozenset()
     complete: bool = True
 
     def __or__(self, other: Origins | None) -> Origins:

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from otelprov import config
 from otelprov.model.entity import Entity
@@ -14,8 +13,7 @@ from otelprov.model.entity import Entity
 _MAX_BYTES = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Producer:
+class Producer(NamedTuple):
     """The span that produced an entity; ids are lower-case hex."""
 
     run_id: str
@@ -32,12 +30,14 @@ def _path(entity: Entity) -> str:
 
 def note_producer(entity: Entity, producer: Producer) -> None:
     """Remember the producer of an entity, replacing the one before; raises OSError."""
+    import json
+
     path = _path(entity)
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     temporary = f"{path}.{os.getpid()}.{producer.span_id}"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        os.write(fd, json.dumps(asdict(producer)).encode())
+        os.write(fd, json.dumps(producer._asdict()).encode())
     finally:
         os.close(fd)
     os.replace(temporary, path)
@@ -45,13 +45,15 @@ def note_producer(entity: Entity, producer: Producer) -> None:
 
 def producer_of(entity: Entity) -> Producer | None:
     """The producer of an entity, where it is known and the version does not speak against it."""
+    import json
+
     try:
         fd = os.open(_path(entity), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return None
     try:
         document = json.loads(os.read(fd, _MAX_BYTES))
-        producer = Producer(**{key: str(document[key]) for key in Producer.__dataclass_fields__})
+        producer = Producer(**{key: str(document[key]) for key in Producer._fields})
         int(producer.trace_id, 16), int(producer.span_id, 16)
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -4,24 +4,21 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
-import sysconfig
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from opentelemetry import context, trace
 
 from otelprov import __version__, config
-from otelprov.capture import background, carrier, coverage, files, sql_statements
+from otelprov.capture import background, carrier, coverage
 from otelprov.capture.command import Command, understand
 from otelprov.capture.environment import environment_attributes, process_attributes
-from otelprov.capture.exits import End, watch
+from otelprov.capture.exits import End, do_before_end, watch
 from otelprov.capture.fingerprint import digest_bytes
-from otelprov.capture.guard import guard, guarded
+from otelprov.capture.guard import guarded
 from otelprov.capture.inside import quietly
 from otelprov.capture.recorder import Recorder, Run, current, install, random_bits
 from otelprov.capture.sampling import sampled
@@ -184,6 +181,8 @@ def run_parameters() -> Mapping[str, Any]:
     text = config.RUN_PARAMS.text()
     if not text:
         return {}
+    import json
+
     try:
         canonical = json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
     except ValueError:
@@ -206,7 +205,7 @@ def _announce(recorder: Recorder, command: Command, carried: carrier.Carried) ->
     if not recorder.parent_process_id:
         # Inherited by forked children; others look for themselves.
         folder = os.path.dirname(command.script)
-        if folder in ("", sysconfig.get_path("scripts")):
+        if folder in ("", os.path.join(sys.exec_prefix, "bin")):
             # A server or tool that came with the interpreter: the code that it runs is where it was started.
             folder = details.get(PROCESS_WORKING_DIRECTORY, "")
         background.once("environment", lambda: _record_environment(recorder, folder))
@@ -240,7 +239,7 @@ def _after_fork() -> None:
     background.forget()
     recorder.after_fork_in_child()
     # Only the process that began the run ends it.
-    recorder.run = replace(recorder.run, owner=False)
+    recorder.run = recorder.run._replace(owner=False)
     command = understand(sys.orig_argv)
     recorder.announce = lambda: _announce(recorder, command, carrier.read())
 
@@ -255,10 +254,7 @@ def finish(end: End) -> None:
     _ended = True
     deadline = time.monotonic() + 0.5
     with quietly():
-        with guard("files still open at the end"):
-            files.finish_open_files()
-        with guard("statements put off"):
-            sql_statements.finish_statements()
+        do_before_end()
         if recorder.announce is not None:
             # Nothing was recorded in this process.
             return
@@ -275,6 +271,8 @@ def finish(end: End) -> None:
             details[PROCESS_EXIT_CODE] = end.code
         if kind:
             details[ERROR_TYPE] = kind
+        if end.signal:
+            details[PROVENANCE_RUN_SIGNAL] = end.signal
         recorder.record(f"ended {recorder.run.name}", EVENT_PROVENANCE_PROCESS_ENDED, details)
         if recorder.run.owner:
             _end_run(recorder, end, kind, exception)
@@ -294,18 +292,19 @@ def _end_run(recorder: Recorder, end: End, kind: str, exception: Mapping[str, An
 
 def _leave_both_forms(recorder: Recorder, span: EndedSpan) -> bool:
     journal = recorder.journal
-    completed = replace(span, attributes={**span.attributes, PROCESS_EXIT_CODE: 0})
+    completed = span._replace(attributes={**span.attributes, PROCESS_EXIT_CODE: 0})
     ending = {PROVENANCE_RUN_STATUS: PROVENANCE_RUN_STATUS_FAILED, PROCESS_EXIT_CODE: late_end.PLACEHOLDER}
-    failed = replace(span, attributes={**span.attributes, **ending}, status=2)
+    failed = span._replace(attributes={**span.attributes, **ending}, status=2)
     return bool(journal.path) and late_end.leave(journal.path, journal.line(completed), journal.line(failed))
 
 
 def _run_span(recorder: Recorder, end: End, kind: str, exception: Mapping[str, Any]) -> EndedSpan:
     run = recorder.run
     attributes: dict[str, Any] = {PROVENANCE_RUN_NAME: run.name, PROCESS_PID: recorder.pid}
-    if isinstance(end.error, KeyboardInterrupt):
+    interrupted_by = "SIGINT" if isinstance(end.error, KeyboardInterrupt) else end.signal
+    if interrupted_by:
         attributes[PROVENANCE_RUN_STATUS] = PROVENANCE_RUN_STATUS_INTERRUPTED
-        attributes[PROVENANCE_RUN_SIGNAL] = "SIGINT"
+        attributes[PROVENANCE_RUN_SIGNAL] = interrupted_by
     elif end.error is not None or end.code:
         attributes[PROVENANCE_RUN_STATUS] = PROVENANCE_RUN_STATUS_FAILED
     else:

@@ -13,6 +13,11 @@ MAX_LENGTH = 8_192
 _SENSITIVE = r"(?:pass(?:word|wd|phrase)?|secret|token|api[-_]?key|access[-_]?key|credential|auth|private[-_]?key)"
 _SENSITIVE_HINTS = ("pass", "secret", "token", "key", "credential", "auth")
 
+_TOKEN_HINTS = (
+    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "glptt-", "gldt-", "akia", "asia"),
+    *("xox", "sk-", "npm_", "pypi-", "aiza", "eyj", "eyk", "bearer", "basic"),
+)
+
 # Pattern, what stands in its place, and what a text must hold (lower case) for the pattern to be worth trying: start-up
 # of every observed program goes through here, and a pattern costs more to compile than to try.
 _RULES = (
@@ -29,8 +34,7 @@ _RULES = (
         r"|\bpypi-[\w-]{40,255}\b|\bAIza[\w-]{30,64}\b|\bey[JK][\w-]{8,4096}\.[\w-]{8,4096}\.[\w-]{8,1024}"
         r"|\bBearer\s[\w.~+/-]{8,4096}=*|\bBasic\s[A-Za-z0-9+/]{8,4096}=*",
         CUT,
-        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "glptt-", "gldt-", "akia", "asia", "xox")
-        + ("sk-", "npm_", "pypi-", "aiza", "eyj", "eyk", "bearer", "basic"),
+        _TOKEN_HINTS,
     ),
     (
         rf"(?i)\b([\w.-]{{0,64}}{_SENSITIVE}s?)([\"']?\s{{0,3}}[=:]\s{{0,3}}[\"']?)([^\s\"'&,;]{{1,4096}})",

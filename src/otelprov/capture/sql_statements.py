@@ -17,6 +17,7 @@ from typing import Any
 
 from otelprov.capture import io
 from otelprov.capture.callsite import code_attributes
+from otelprov.capture.exits import before_end
 from otelprov.capture.recorder import current, current_step
 from otelprov.capture.sql_text import operation_of
 from otelprov.model.entity import Entity
@@ -152,3 +153,6 @@ def _emit(known: _Repeated) -> None:
         current_step.reset(token)
     known.recorded = known.end
     known.news = io.recorded() - _repetitions
+
+
+before_end("statements put off", finish_statements)

@@ -7,7 +7,6 @@ import os
 import time
 import weakref
 from collections.abc import Generator
-from dataclasses import replace
 from typing import Any
 
 from otelprov.capture.calls import Call, Capture
@@ -54,7 +53,7 @@ def _record_read(entity: Entity, call: Call, format_: str, result: Any) -> Origi
     rows, columns = extent(result)
     read = record_io(
         PROVENANCE_OPERATION_READ,
-        replace(entity, version=version, format=format_ or entity.format),
+        entity._replace(version=version, format=format_ or entity.format),
         scope=call.scope,
         start=call.started,
         end=end,
@@ -104,7 +103,7 @@ def _record_write(
     version, size = file_version(entity.name) if entity.type == "file" else ("", -1)
     record_io(
         PROVENANCE_OPERATION_APPEND if isinstance(mode, str) and mode[:1] == "a" else PROVENANCE_OPERATION_WRITE,
-        replace(entity, version=version, format=format_ or entity.format),
+        entity._replace(version=version, format=format_ or entity.format),
         scope=call.scope,
         start=call.started,
         end=end,

@@ -6,9 +6,13 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from json.encoder import encode_basestring_ascii
-from typing import Any
+from typing import Any, NamedTuple
+
+try:
+    # Straight from C: the json package around it would cost every observed program its start-up time.
+    from _json import encode_basestring_ascii
+except ImportError:
+    from json.encoder import encode_basestring_ascii
 
 # Deeper values come from cycles or from mistakes; both are cut, not followed.
 MAX_DEPTH = 8
@@ -20,8 +24,7 @@ INT64_MIN = -(2**63)
 Event = tuple[str, int, Mapping[str, Any]]
 
 
-@dataclass(slots=True)
-class EndedSpan:
+class EndedSpan(NamedTuple):
     """An ended span of ours or of others: ids as integers, times in nanoseconds, kind and status as OTLP numbers."""
 
     name: str
@@ -38,7 +41,7 @@ class EndedSpan:
     status: int = 0
     status_message: str = ""
     flags: int = 1
-    dropped: tuple[int, int, int] = field(default=(0, 0, 0))
+    dropped: tuple[int, int, int] = (0, 0, 0)
 
 
 def text(value: str) -> str:

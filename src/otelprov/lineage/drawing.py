@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from otelprov.lineage.derive import RANK
+from otelprov.lineage.derive import RANK, fact_order
 from otelprov.model.graph import Edge, Graph, Node
 from otelprov.model.records import GENERATED
 from otelprov.semconv import PROVENANCE_EVIDENCE_STATEMENT
@@ -27,9 +27,9 @@ class Drawing:
         return len(self.nodes) >= self.limit
 
     def entity(self, node_id: str, fact: Fact) -> None:
-        """Add a version; a fact that generated it speaks for it rather than one that used it."""
+        """Add a version; the first fact that generated it speaks for it, else the first that used it."""
         known = self.nodes.get(node_id)
-        if known is None or (known.io.relation != GENERATED and fact.io.relation == GENERATED):
+        if known is None or _voice(fact) < _voice(known):
             self.nodes[node_id] = fact
 
     def run(self, run_id: str) -> None:
@@ -74,6 +74,10 @@ class Drawing:
             graph.missing += run.missing
         graph.complete = not graph.missing
         return graph
+
+
+def _voice(fact: Fact) -> tuple[Any, ...]:
+    return fact.io.relation != GENERATED, *fact_order(fact)
 
 
 def _strength(evidence: str, fact: Fact) -> tuple[int, int, int, str, str]:

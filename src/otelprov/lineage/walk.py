@@ -143,7 +143,7 @@ class Walk:
                 made.id: made
                 for made in self.store.facts({edge.output for edge in edges} | {edge.shown_by for edge in edges})
             }
-            for edge in edges:
+            for edge in sorted(edges, key=lambda edge: fact_order(facts[edge.output])):
                 head = facts[edge.output]
                 if head.node == node or not self._is_shown(head):
                     continue

@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+class Entity(NamedTuple):
     """An entity, named as OpenLineage names datasets, at one version.
 
     `type` is one of file, table, column, topic, endpoint, model, object, container, module, database.
@@ -23,7 +22,7 @@ class Entity:
 
     def at(self, version: str) -> Entity:
         """Return the same entity at another version."""
-        return replace(self, version=version)
+        return self._replace(version=version)
 
     @property
     def short_name(self) -> str:
