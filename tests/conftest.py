@@ -1,4 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures for every test."""
+"""Fixtures for every test, and the one check that every test gets: what it recorded is in the registry."""
 
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from backend_processes import collector, jaeger, pytest_runtest_makereport  # noqa: F401
+
+from otelprov.semconv.validate import problems
+
+
+@pytest.fixture(autouse=True)
+def recorded_telemetry_passes_the_registry(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After a test: every line of every journal below its folder, whoever wrote it, against the registry."""
+    # Asked for only where the test uses a folder, and before it does: made folders are cheap, but not free.
+    folder: Path | None = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    if folder is None or request.node.get_closest_marker("foreign_journals"):
+        return
+    found = [problem for path in folder.rglob("journal/*.jsonl") for problem in _problems(path)]
+    assert not found, f"recorded against the registry: {found[:5]}"
+
+
+def _problems(path: Path) -> Iterator[str]:
+    for line in path.read_bytes().splitlines():
+        try:
+            document = json.loads(line)
+        except ValueError:
+            # A torn line, as tests of torn lines leave.
+            continue
+        if isinstance(document, dict):
+            yield from problems(document)

@@ -72,7 +72,6 @@ class Program:
             names.PROVENANCE_MODULE_NAME: name,
             names.PROVENANCE_MODULE_STYLE: more.pop("style", names.PROVENANCE_MODULE_STYLE_TOP_LEVEL),
             names.PROVENANCE_MODULE_IMPORTER: importer,
-            names.PROVENANCE_MODULE_DURATION: seconds,
             **({names.CODE_FILE_PATH: file} if file else {}),
             **more,
         }

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from otelprov.lineage import sqlite_names
+
 # Longer statements are bulk data in disguise, and parsers are quadratic on them.
 MAX_TEXT = 200_000
 _LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/|;|\()*", re.DOTALL)
@@ -25,7 +27,8 @@ class Statement:
     """What a statement does: names of tables, columns as (written column, source table, source column).
 
     `parser` is `openlineage-sql`, `sqlglot`, `none` for a statement that moves no data, and empty where no parser
-    could take the statement apart. `accumulates` says that what was in the written tables stays there.
+    could take the statement apart. `accumulates` says that what was in the written tables stays there. In SQLite
+    tables of the schema `main` have no schema in front, and temporary ones always have `temp.`.
     """
 
     inputs: tuple[str, ...] = ()
@@ -47,6 +50,8 @@ def parse(text: str, system: str = "sqlite") -> Statement:
         return Statement()
     # CREATE … AS makes the table anew; everything else leaves rows of before in it.
     accumulates = verb != "CREATE"
+    if system == "sqlite":
+        text = sqlite_names.common_form(text, word.start() if word else 0)
     return _with_openlineage(text, system, accumulates) or _with_sqlglot(text, system, accumulates) or Statement()
 
 
@@ -68,7 +73,7 @@ def _with_openlineage(text: str, system: str, accumulates: bool) -> Statement | 
     }
     return Statement(
         inputs=_names({table.qualified_name for table in found.in_tables}, system),
-        outputs=_names({table.qualified_name for table in found.out_tables}, system),
+        outputs=_names({table.qualified_name for table in found.out_tables}, system, _makes_temporary(text, system)),
         columns=tuple(sorted(columns)),
         accumulates=accumulates,
         parser="openlineage-sql",
@@ -99,15 +104,17 @@ def _with_sqlglot(text: str, system: str, accumulates: bool) -> Statement | None
             name = _table_name(table)
             if table is not written and name and name not in defined:
                 inputs.add(name)
-    return Statement(_names(inputs, system), _names(outputs, system), (), accumulates, "sqlglot")
+    written_names = _names(outputs, system, _makes_temporary(text, system))
+    return Statement(_names(inputs, system), written_names, (), accumulates, "sqlglot")
 
 
-def _names(found: set[str], system: str) -> tuple[str, ...]:
-    """Names in order; in SQLite the schema `main` is left out, and so are the catalogues of the database itself."""
-    if system == "sqlite":
-        found = {name.removeprefix("main.") for name in found}
-        found = {name for name in found if not name.startswith("sqlite_")}
-    return tuple(sorted(found - {""}))
+def _names(found: set[str], system: str, temporary: bool = False) -> tuple[str, ...]:
+    return tuple(sorted((sqlite_names.tables(found, temporary) if system == "sqlite" else found) - {""}))
+
+
+def _makes_temporary(text: str, system: str) -> bool:
+    start = _LEADING.match(text)
+    return system == "sqlite" and sqlite_names.creates_temporary(text, start.end() if start else 0)
 
 
 def _written_table(tree: Any, expressions: Any) -> Any:

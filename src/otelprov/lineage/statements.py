@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from otelprov.lineage import sql
+from otelprov.lineage import sql, sqlite_names
 from otelprov.lineage.reading import flag, number, text
 from otelprov.model.records import GENERATED, USED, IoRecord, Records, StatementRecord
 from otelprov.model.span import Span
@@ -22,6 +22,7 @@ from otelprov.semconv import (
     ERROR_TYPE,
     NET_PEER_NAME,
     NET_PEER_PORT,
+    PROVENANCE_DATABASE_ATTACHED,
     PROVENANCE_ENTITY_NAMESPACE,
     PROVENANCE_ENTITY_TEMPORARY,
     PROVENANCE_EVIDENCE_STATEMENT,
@@ -56,9 +57,7 @@ def read_statement(span: Span, attributes: Mapping[str, Any], records: Records) 
     namespace = text(attributes, PROVENANCE_ENTITY_NAMESPACE) or _namespace(attributes, system, database)
     if not statement or not namespace or attributes.get(ERROR_TYPE) or span.status == 2:
         return
-    if _in_memory(namespace):
-        # Every process has a memory of its own, under the same name.
-        namespace = f"{namespace}#{text(attributes, PROVENANCE_PROCESS_ID)}"
+    namespace = _apart(namespace, attributes)
     parsed = sql.parse(statement, system or "sqlite")
     record = StatementRecord(
         run_id=text(attributes, PROVENANCE_RUN_ID),
