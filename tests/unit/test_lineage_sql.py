@@ -23,6 +23,18 @@ TABLE = [
     ("(SELECT * FROM a) UNION SELECT * FROM b", ["a", "b"], []),
     ("/* note */ -- more\n INSERT INTO a SELECT * FROM b", ["b"], ["a"]),
     ("SELECT name FROM sqlite_master", [], []),
+    ("SELECT * FROM other.sqlite_schema, main.Sqlite_Sequence", [], []),
+    ("SELECT * FROM pragma_table_info('t')", [], []),
+    ("SELECT * FROM t, json_each(t.tags)", ["t"], []),
+    ("SELECT * FROM Main.t JOIN other.t", ["other.t", "t"], []),
+    ("SELECT * FROM temp.t", ["temp.t"], []),
+    ("CREATE TEMP TABLE q AS SELECT a FROM b", ["b"], ["temp.q"]),
+    ("CREATE TEMPORARY VIEW temp.q AS SELECT a FROM b", ["b"], ["temp.q"]),
+    ("REPLACE INTO t SELECT * FROM u", ["u"], ["t"]),
+    ("SELECT * FROM t INDEXED BY i WHERE a = ?", ["t"], []),
+    ("UPDATE t NOT INDEXED SET a = ?", [], ["t"]),
+    ("WITH w AS (SELECT * FROM a), x AS (SELECT * FROM w JOIN b) SELECT * FROM x", ["a", "b"], []),
+    ("WITH RECURSIVE n(i) AS (SELECT ? UNION SELECT i + ? FROM n) SELECT * FROM n", [], []),
     ("SELECT 1", [], []),
 ]
 

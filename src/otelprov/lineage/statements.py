@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from otelprov.lineage import sql, sqlite_names
 from otelprov.lineage.reading import flag, number, text
@@ -70,22 +70,45 @@ def read_statement(span: Span, attributes: Mapping[str, Any], records: Records) 
         parser=parsed.parser,
         start=span.start,
     )
-    prefix = f"{database}." if system in _WITH_DATABASE and database else ""
     if parsed.parser:
-        _take(record, span, attributes, USED, [_qualified(prefix, name) for name in parsed.inputs], "table", False)
-        written = [_qualified(prefix, name) for name in parsed.outputs]
-        _take(record, span, attributes, GENERATED, written, "table", parsed.accumulates)
+        places = _Places(attributes, system, database, namespace, parsed)
+        _take(record, span, attributes, USED, map(places.of, parsed.inputs), parsed)
+        _take(record, span, attributes, GENERATED, map(places.of, parsed.outputs), parsed)
     else:
         # Nobody could take it apart: the database as a whole was read, and written unless it is plainly a query.
-        _take(record, span, attributes, USED, [""], "database", False)
+        whole = _Place(namespace, "", _is_temporary(namespace, attributes))
+        _take(record, span, attributes, USED, [whole], parsed)
         if not statement.lstrip(" \t\r\n(").upper().startswith(("SELECT", "VALUES")):
-            _take(record, span, attributes, GENERATED, [""], "database", True)
+            _take(record, span, attributes, GENERATED, [whole], parsed)
     records.statements.append(record)
 
 
-def _qualified(prefix: str, name: str) -> str:
-    """The table's name with its database in front, unless the statement itself wrote it out in full."""
-    return name if name.startswith(prefix) else prefix + name
+class _Place(NamedTuple):
+    namespace: str
+    name: str
+    temporary: bool
+
+
+class _Places:
+    """Where the tables of one statement lie."""
+
+    def __init__(
+        self, attributes: Mapping[str, Any], system: str, database: str, namespace: str, parsed: sql.Statement
+    ) -> None:
+        self._attributes = attributes
+        self._namespace = namespace
+        self._prefix = f"{database}." if system in _WITH_DATABASE and database else ""
+        self._beside = {*parsed.inputs, *parsed.outputs}
+        self._attached = sqlite_names.attached_databases(text(attributes, PROVENANCE_DATABASE_ATTACHED))
+
+    def of(self, name: str) -> _Place:
+        """The place of a table as the statement names it, with its database unless that is written out."""
+        path, table, temporary = sqlite_names.locate(name, self._attached, self._beside)
+        if path:
+            namespace = _apart(f"sqlite:{path}", self._attributes)
+            return _Place(namespace, table, _in_memory(namespace))
+        temporary = temporary or _is_temporary(self._namespace, self._attributes)
+        return _Place(self._namespace, table if table.startswith(self._prefix) else self._prefix + table, temporary)
 
 
 def _namespace(attributes: Mapping[str, Any], system: str, database: str) -> str:
@@ -103,11 +126,11 @@ def _take(
     span: Span,
     attributes: Mapping[str, Any],
     relation: str,
-    names: list[str],
-    kind: str,
-    accumulates: bool,
+    places: Iterable[_Place],
+    parsed: sql.Statement,
 ) -> None:
-    for name in names:
+    found = list(places)
+    for place in found:
         record.facts.append(
             IoRecord(
                 run_id=record.run_id,
@@ -115,14 +138,14 @@ def _take(
                 trace_id=span.trace_id,
                 span_id=span.span_id,
                 relation=relation,
-                namespace=record.namespace,
-                name=name,
-                type=kind,
+                namespace=place.namespace,
+                name=place.name,
+                type="table" if parsed.parser else "database",
                 version="",
                 format="",
-                temporary=flag(attributes, PROVENANCE_ENTITY_TEMPORARY) or _in_memory(record.namespace),
+                temporary=place.temporary,
                 operation=PROVENANCE_OPERATION_EXECUTE,
-                accumulates=accumulates,
+                accumulates=relation == GENERATED and parsed.accumulates,
                 parent_id=span.parent_id,
                 step_id=text(attributes, PROVENANCE_STEP_ID),
                 start=span.start,
@@ -131,7 +154,7 @@ def _take(
                 code_file=text(attributes, CODE_FILE_PATH),
                 code_line=number(attributes, CODE_LINE_NUMBER, 0),
                 # Rows belong to the table only where there is one.
-                rows=number(attributes, PROVENANCE_ROWS) if len(names) == 1 else -1,
+                rows=number(attributes, PROVENANCE_ROWS) if len(found) == 1 else -1,
                 columns=-1,
                 size=-1,
                 flow_complete=False,
@@ -140,6 +163,15 @@ def _take(
                 source_span="",
             )
         )
+
+
+def _is_temporary(namespace: str, attributes: Mapping[str, Any]) -> bool:
+    return flag(attributes, PROVENANCE_ENTITY_TEMPORARY) or _in_memory(namespace)
+
+
+def _apart(namespace: str, attributes: Mapping[str, Any]) -> str:
+    """Every process has a memory of its own, under the same name."""
+    return f"{namespace}#{text(attributes, PROVENANCE_PROCESS_ID)}" if _in_memory(namespace) else namespace
 
 
 def _in_memory(namespace: str) -> bool:
