@@ -4,22 +4,23 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from backend_processes import wait_until
+from launch import BIN as SCRIPTS
+from launch import environment
 
 from otelprov.testing import Recorded
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-SCRIPTS = Path(sys.executable).parent
 LAUNCHER = str(SCRIPTS / "opentelemetry-instrument")
 DEADLINE = 60.0
 
@@ -38,12 +39,7 @@ class Observed:
 
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of this process without anything of OpenTelemetry's, with our home and scripts."""
-        kept = {
-            key: value for key, value in os.environ.items() if not key.startswith(("OTEL", "TRACEPARENT", "BAGGAGE"))
-        }
-        kept.pop("PYTHONPATH", None)
-        path = f"{SCRIPTS}{os.pathsep}{kept.get('PATH', '')}"
-        return {**kept, "PATH": path, "OTELPROV_HOME": str(self.home), "PYTHONDONTWRITEBYTECODE": "1", **more}
+        return environment(self.home, PYTHONDONTWRITEBYTECODE="1", **more)
 
     def write(self, name: str, text: str) -> Path:
         """Put a file of the program into its folder."""
@@ -52,7 +48,7 @@ class Observed:
         path.write_text(text)
         return path
 
-    def run(self, *command: str, observed: bool = True, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    def run(self, *command: str, observed: bool = True, **settings: str) -> subprocess.CompletedProcess[bytes]:
         """Run a Python script (with arguments) or another command to its end, observed or not."""
         if command[0].endswith(".py"):
             command = (sys.executable, *command)
@@ -60,15 +56,15 @@ class Observed:
         return subprocess.run(
             words,
             cwd=self.folder,
-            env=self.environment(**environment),
+            env=self.environment(**settings),
             capture_output=True,
             timeout=DEADLINE,
             check=False,
         )
 
-    def script(self, *command: str, **environment: str) -> str:
+    def script(self, *command: str, **settings: str) -> str:
         """Run a script observed that must succeed; its standard output."""
-        done = self.run(*command, **environment)
+        done = self.run(*command, **settings)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()
 
@@ -127,41 +123,23 @@ class Observed:
 
     @contextmanager
     def server(
-        self, *command: str, port: int, observed: bool = True, **environment: str
+        self, *command: str, port: int, observed: bool = True, **settings: str
     ) -> Iterator[subprocess.Popen[bytes]]:
         """A server that runs while the block does, and is then asked to end."""
         words = [LAUNCHER, *command] if observed else list(command)
         log = self.folder.parent / "server.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                words, cwd=self.folder, env=self.environment(**environment), stdout=output, stderr=subprocess.STDOUT
+                words, cwd=self.folder, env=self.environment(**settings), stdout=output, stderr=subprocess.STDOUT
             )
         try:
-            wait_for(lambda: _answers(port) or process.poll() is not None, "the server to answer")
+            wait_until(lambda: _answers(port) or process.poll() is not None, "the server to answer", DEADLINE)
             assert process.poll() is None, log.read_text()
             yield process
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
             process.wait(DEADLINE)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on."""
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def wait_for(condition: Any, what: str, deadline: float = DEADLINE) -> Any:
-    """Ask until the answer is true, and return it."""
-    end = time.monotonic() + deadline
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"waited {deadline:.0f} s in vain for {what}")
 
 
 def _answers(port: int) -> bool:

@@ -106,7 +106,12 @@ def session(tmp_path_factory) -> list[tuple[Said, list[str]]]:
 def test_the_page_has_commands_and_files():
     kinds = [language for language, _file, _text in blocks()]
     assert kinds.count("console") >= 6
-    assert [file for _language, file, _text in blocks() if file] == ["orders.csv", "customers.csv", "report.py", "slow.py"]
+    assert [file for _language, file, _text in blocks() if file] == [
+        "orders.csv",
+        "customers.csv",
+        "report.py",
+        "slow.py",
+    ]
 
 
 def test_every_command_prints_what_the_page_says(session):

@@ -8,9 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("src", "instrumentors", "tests", "docs", "examples", "benchmarks", "semconv", "tools")
-FILES = sorted(
-    file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py") if "node_modules" not in file.parts
-)
+FILES = sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py") if "node_modules" not in file.parts)
 MOST_LINES = 400
 # Made by a program, out of the registry.
 GENERATED = {ROOT / "src/otelprov/semconv/names.py", ROOT / "src/otelprov/semconv/registry.py"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page of settings has every setting, and every variable that the code reads is a setting or said to be internal."""
+"""The page of settings has every setting, and every variable that the code reads is one or said to be internal."""
 
 import re
 import subprocess

@@ -9,7 +9,8 @@ import sys
 
 import httpx
 import pytest
-from observed import EXAMPLES, Observed, free_port
+from backend_processes import free_port
+from observed import EXAMPLES, Observed
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from observed import LAUNCHER, Observed, free_port, wait_for
+from backend_processes import free_port, wait_until
+from observed import LAUNCHER, Observed
 
 from otelprov.model.span import Span
 from otelprov.semconv import names
@@ -123,7 +124,7 @@ def test_every_answered_request_is_kept_when_the_server_is_killed(tmp_path):
         for number in range(10):
             assert ask(port, "POST", "/flowers", {"petal_length": number, "petal_width": 1}).status_code == 201
         # The last step ends just after its answer has left.
-        wait_for(lambda: len(steps(observed)) == 10, "the last step to end")
+        wait_until(lambda: len(steps(observed)) == 10, "the last step to end")
         server.send_signal(signal.SIGKILL)
         server.wait()
     assert len(steps(observed)) == 10

@@ -174,10 +174,20 @@ def test_a_request_without_a_length_is_refused(receiver: Receiver) -> None:
     address = urllib.parse.urlsplit(receiver.url)
     connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=20)
     try:
-        connection.request("POST", "/v1/traces", iter([b"{}"]), {"Content-Type": JSON}, encode_chunked=True)
+        # Far more than the buffers in between hold: the sender is still sending when the answer is given.
+        pieces = iter([b" " * 65536] * 200)
+        connection.request("POST", "/v1/traces", pieces, {"Content-Type": JSON}, encode_chunked=True)
         assert connection.getresponse().status == 411
     finally:
         connection.close()
+
+
+def test_nothing_is_handled_after_the_end(kept: Kept) -> None:
+    with Receiver(kept) as ended:
+        pass
+    with pytest.raises(ConnectionError):
+        ended.take([], ended.sift)
+    assert kept.spans == []
 
 
 def test_many_senders_at_once(receiver: Receiver, kept: Kept) -> None:
