@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a fault harness against this distro and adds what the harness can't see: what arrives later, and the run's state.
+"""Runs a fault harness against this distro and adds what it can't see: what arrives later, and the run's state.
 
 Usage: python benchmarks/faults.py HARNESS/run.py [--only a,b,...] [--out FOLDER]
 
 The harness counts what its sink took while the victim lived. A span that is still in the journal is delivered by
-the next process or by `otelprov ship`: here by `ship_all`, to a sink of the harness, after the harness has counted. `later` is how
-many arrived only then, `lost` what arrived neither before nor then. `run` is the run's state in the store, read from
-the journals a moment after the victim's end.
+the next process or by `otelprov ship`: here by `ship_all`, to a sink of the harness, after the harness has counted.
+`later` is how many arrived only then, `kept` how many only the journal has (a sink said that it rejected them), `lost`
+what is nowhere. `run` is the state of the run in the store, read from the journals a moment after the victim's end.
 """
 
 from __future__ import annotations
@@ -63,8 +63,11 @@ def recounted(harness: dict[str, Any]) -> Any:
         ended = {line[2:18] for line in lines if line.startswith("E ")}
         arrived = ids_in(Path(folder) / "sink.jsonl")
         later = (delivered_later(home, harness) & ended) - arrived
-        counted["lost"] = len(ended - arrived - later)
-        counted["info"] = {**counted["info"], "later": len(later), "run": run_states(home)}
+        recorded = "".join(path.read_text() for path in (home / "journal").glob("*.jsonl"))
+        missing = ended - arrived - later
+        kept = {span for span in missing if f'"spanId":"{span}"' in recorded}
+        counted["lost"] = len(missing - kept)
+        counted["info"] = {**counted["info"], "later": len(later), "kept": len(kept), "run": run_states(home)}
         return counted
 
     return account

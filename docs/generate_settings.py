@@ -31,8 +31,8 @@ otelprov heeds OpenTelemetry's own variables. These matter most:
 | `OTEL_EXPORTER_OTLP_ENDPOINT`, `_HEADERS`, `_PROTOCOL`, … | where journals are shipped to, and how |
 | `OTEL_TRACES_EXPORTER` | `otlp` (default) is the shipper; `none` ships nothing; others work beside it |
 | `OTEL_TRACES_SAMPLER` | decides about the program's own spans; never about what is recorded of provenance |
-| `OTEL_PYTHON_DISTRO`, `OTEL_PYTHON_CONFIGURATOR` | choose between several distros: see [with another distro](../how-to/with-another-distro.md) |
-| `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS` | instrumentors to leave off: `prov-files`, `prov-pandas`, … as `otelprov doctor` lists them |
+| `OTEL_PYTHON_DISTRO`, `OTEL_PYTHON_CONFIGURATOR` | choose [one of several distros](../how-to/with-another-distro.md) |
+| `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS` | what to leave off, as `otelprov doctor` lists it |
 
 ## Set by otelprov itself
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Generate constants, the registry table and the reference page from semconv/registry.
 
 Usage: python semconv/generate.py [--check]

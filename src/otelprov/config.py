@@ -47,9 +47,17 @@ JOURNAL_ROTATE = Setting("OTELPROV_JOURNAL_ROTATE", "67108864", "Size at which a
 HEARTBEAT = Setting("OTELPROV_HEARTBEAT", "30", "Seconds between two signs of life of a run.")
 SHIP = Setting("OTELPROV_SHIP", "auto", "Send journals to the OTLP endpoint: auto, always or never.")
 STORE = Setting("OTELPROV_STORE", "", "Path of the store. Default: store.db in OTELPROV_HOME.")
+SCRUB_RULES = Setting(
+    "OTELPROV_SCRUB_RULES", "", "JSON file of names and patterns to cut or to keep, beside the built-in rules."
+)
 TESTING = Setting("OTELPROV_TESTING", "false", "Raise our own errors instead of swallowing them.")
 
 SETTINGS = [value for value in list(globals().values()) if isinstance(value, Setting)]
+
+
+def observing() -> bool:
+    """Whether this process is to be observed at all: not with our switch off, nor with OpenTelemetry's own."""
+    return ENABLED.flag() and os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true"
 
 
 def home() -> str:

@@ -13,8 +13,9 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from backend_processes import wait_until
 from command_line import START, CommandLine
-from observed import Observed, wait_for
+from observed import Observed
 
 from otelprov.cli.listening import host_and_port, seconds_of
 from otelprov.errors import UsageError
@@ -60,7 +61,7 @@ def test_what_a_program_sends_is_in_the_store_as_it_is_in_its_journal(tmp_path, 
     with listener(otelprov, "--json") as (process, url):
         observed.script("clean.py", OTEL_EXPORTER_OTLP_ENDPOINT=url, OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf")
         # A second process reads the store while the first one goes on writing to it.
-        wait_for(lambda: otelprov("lineage", "+clean.csv", "--json").status == 0, "the spans to be in the store")
+        wait_until(lambda: otelprov("lineage", "+clean.csv", "--json").status == 0, "the spans to be in the store")
         process.send_signal(ending)
         out, err = process.communicate(timeout=30)
     assert process.returncode == 0, err

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -237,3 +238,52 @@ def test_a_signal_that_is_handled_is_no_end(tmp_path: Path) -> None:
     ran = run(tmp_path, source)
     assert ran.process.returncode == 0
     assert ran.run_span().attributes["provenance.run.status"] == "completed"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_sent_to_otelprov_run_reaches_the_command(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "program.py").write_text("print('ready', flush=True)\nimport time\ntime.sleep(60)\n")
+    process = subprocess.Popen(
+        [*LAUNCHED, "program.py"],
+        cwd=tmp_path,
+        env=environment(tmp_path / "home"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(number)
+    assert process.wait(20) == 128 + number
+    process.stdout.close()
+    (root,) = Recorded(tmp_path / "home").spans("run")
+    assert root.attributes["provenance.run.signal"] == number.name
+
+
+def test_the_command_finds_signals_as_a_shell_leaves_them(tmp_path: Path) -> None:
+    source = (
+        "import signal\nprint(signal.pthread_sigmask(signal.SIG_BLOCK, []))\n"
+        "print([signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGINT)])"
+    )
+    plain = run(tmp_path, source, launcher=PLAIN)
+    assert run(tmp_path, source, launcher=LAUNCHED).process.stdout == plain.process.stdout
+
+
+def test_opentelemetrys_own_switch_switches_otelprov_run_off(tmp_path: Path) -> None:
+    ran = run(tmp_path, "print(1)", launcher=LAUNCHED, OTEL_SDK_DISABLED="true")
+    assert (ran.process.returncode, ran.process.stdout, ran.process.stderr) == (0, "1\n", "")
+    assert not ran.recorded.home.exists()
+
+
+def test_the_code_of_a_console_script_is_what_it_was_started_in(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*OBSERVED, str(BIN / "pytest"), "--version"], cwd=tmp_path, env=environment(tmp_path / "home"), check=False
+    )
+    assert done.returncode == 0
+    started = [
+        event.attributes
+        for span in Recorded(tmp_path / "home").spans()
+        for event in span.events
+        if event.name == "provenance.run.started"
+    ]
+    assert started[0]["provenance.run.name"] == "pytest"
+    assert "provenance.run.code.file" not in started[0]

@@ -596,3 +596,8 @@ with recording({str(tmp_path / "home")!r}) as recorded:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == ("['write a', 'read a']\n", "")
+
+
+def test_looking_for_a_folder_for_temporary_files_is_no_write(recorded):
+    tempfile._get_default_tempdir()
+    assert recorded.names() == []

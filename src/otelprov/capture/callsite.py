@@ -51,8 +51,8 @@ def user_frame() -> FrameType | None:
     return None
 
 
-def calling_module() -> str:
-    """Name of the module whose code called what we have wrapped; empty where no Python code did."""
+def caller() -> tuple[str, str]:
+    """Module and function whose code called what we have wrapped; empty where no Python code did."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         path = frame.f_code.co_filename
@@ -60,9 +60,9 @@ def calling_module() -> str:
         if known is None:
             known = _is_own[path] = path.startswith(_OWN) or f"{os.sep}otelprov_instrumentors{os.sep}" in path
         if not known:
-            return str(frame.f_globals.get("__name__", ""))
+            return str(frame.f_globals.get("__name__", "")), frame.f_code.co_name
         frame = frame.f_back
-    return ""
+    return "", ""
 
 
 def code_attributes() -> dict[str, Any]:

@@ -45,6 +45,14 @@ def understand(arguments: Sequence[str]) -> Command:
         elif argument.startswith("-"):
             continue
         else:
-            name = os.path.basename(os.path.normpath(argument))
-            return Command(name or argument, os.path.abspath(argument), line)
+            name = os.path.basename(os.path.normpath(argument)) or argument
+            path = os.path.abspath(argument)
+            # A server or tool that came with an environment: its launcher is no code of the program's.
+            return Command(name, "" if _is_console_script(path) else path, line)
     return Command("python", "", line)
+
+
+def _is_console_script(path: str) -> bool:
+    folder = os.path.dirname(path)
+    # A folder of commands has the interpreter itself beside them.
+    return os.path.basename(folder) == "bin" and os.path.exists(os.path.join(folder, "python3"))

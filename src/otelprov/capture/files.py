@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from otelprov.capture import coverage
-from otelprov.capture.callsite import calling_module, code_attributes
+from otelprov.capture.callsite import caller, code_attributes
 from otelprov.capture.exits import before_end
 from otelprov.capture.file_writes import (
     SCOPE,
@@ -53,6 +53,14 @@ _MACHINERY = frozenset(
         *("logging", "logging.handlers", "multiprocessing.resource_tracker"),
     )
 )
+
+
+# It tries with a file of four bytes which folder takes temporary files.
+_TRYING = ("tempfile", "_get_default_tempdir")
+
+
+def _is_machinery(module: str, function: str) -> bool:
+    return module in _MACHINERY or (module, function) == _TRYING
 
 
 @dataclass(slots=True)
@@ -144,7 +152,7 @@ def data_entity(path: str | None, *, made: bool = False) -> Entity | None:
     if path is None:
         return None
     entity = resolved_file_entity(path)
-    if entity is None or calling_module() in _MACHINERY:
+    if entity is None or _is_machinery(*caller()):
         coverage.ignored += 1
         return None
     try:

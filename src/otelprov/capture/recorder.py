@@ -15,14 +15,15 @@ from opentelemetry import trace
 
 from otelprov import config
 from otelprov.capture.inside import quietly
+from otelprov.capture.scrub import scrub_attributes, scrub_span
 from otelprov.journal.encode import EndedSpan, Event
 from otelprov.journal.journal import Journal
 from otelprov.semconv import (
     EVENT_PROVENANCE_LOSS,
+    EVENT_PROVENANCE_PROCESS_ENDED,
     PROVENANCE_KIND,
     PROVENANCE_KIND_RECORD,
-    PROVENANCE_LOSS_COUNT,
-    PROVENANCE_LOSS_REASON,
+    PROVENANCE_KIND_RUN,
     PROVENANCE_PROCESS_ID,
     PROVENANCE_PROCESS_RECORDS,
     PROVENANCE_RUN_ID,
@@ -83,7 +84,7 @@ class Recorder:
         resource = {**self._resource, PROVENANCE_RUN_ID: self.run.run_id, PROVENANCE_PROCESS_ID: self.process_id}
         # A forked child is another instance of the service.
         resource[SERVICE_INSTANCE_ID] = self.process_id
-        return Journal(config.journal_folder(), self.process_id, resource)
+        return Journal(config.journal_folder(), self.process_id, scrub_attributes(resource))
 
     def parent_context(self) -> tuple[int, int, int]:
         """Trace id, span id and flags of what a span made now hangs under: the current span, else the run."""
@@ -192,16 +193,24 @@ class Recorder:
     def put(self, span: EndedSpan) -> None:
         """Put an ended span, ours or another's, into the journal and on to whoever else wants ours."""
         with quietly():
-            written = self.journal.append(span)
-            if written and self.journal.lost:
+            span = scrub_span(span)
+            journal = self.journal
+            journal.append(span)
+            if journal.losses and journal.works and (journal.losses.due() or _is_last(span)):
                 self._declare_losses()
             if self.forward is not None and span.flags & SAMPLED and span.scope.startswith("otelprov"):
                 self.forward(span)
 
     def record(self, name: str, event: str, details: Mapping[str, Any]) -> EndedSpan:
         """Emit an event that happens outside any other span, on a zero-length carrier."""
+        if event == EVENT_PROVENANCE_PROCESS_ENDED and self.journal.losses:
+            # Also where nothing could be written up to now: this is the last chance.
+            self._declare_losses()
+        return self._record(name, [(event, details)])
+
+    def _record(self, name: str, events: Sequence[Pending]) -> EndedSpan:
         parent = (self.run.trace_id, self.run.span_id, int(self.run.sampled))
-        return self.emit(PROVENANCE_KIND_RECORD, name, {}, events=[(event, details)], parent=parent)
+        return self.emit(PROVENANCE_KIND_RECORD, name, {}, events=events, parent=parent)
 
     def _announce(self) -> None:
         with self._announcing:
@@ -210,10 +219,13 @@ class Recorder:
                 announce()
 
     def _declare_losses(self) -> None:
-        # Swapped first: the record below goes through put() again.
-        lost, self.journal.lost = self.journal.lost, {}
-        for reason, number in lost.items():
-            self.record("loss", EVENT_PROVENANCE_LOSS, {PROVENANCE_LOSS_COUNT: number, PROVENANCE_LOSS_REASON: reason})
+        losses = self.journal.losses
+        # Noted first: the record below goes through put() again.
+        losses.declared()
+        with quietly():
+            found = losses.take()
+            if found:
+                self._record("loss", [(EVENT_PROVENANCE_LOSS, loss.details()) for loss in found])
 
     def after_fork_in_child(self) -> None:
         """Become another process of the same run: own id, own sequence, own journal."""
@@ -223,6 +235,10 @@ class Recorder:
         self._sequence = itertools.count(1)
         self._announcing = threading.RLock()
         self.journal = self._new_journal()
+
+
+def _is_last(span: EndedSpan) -> bool:
+    return span.attributes.get(PROVENANCE_KIND) == PROVENANCE_KIND_RUN
 
 
 _recorder: Recorder | None = None

@@ -22,6 +22,7 @@ from otelprov.capture.guard import guarded
 from otelprov.capture.inside import quietly
 from otelprov.capture.recorder import Recorder, Run, current, install, random_bits
 from otelprov.capture.sampling import sampled
+from otelprov.capture.scrub import scrub_span, scrub_text
 from otelprov.journal import late_end
 from otelprov.journal.encode import EndedSpan
 from otelprov.semconv import (
@@ -71,7 +72,7 @@ _forks_watched = False
 
 def enabled() -> bool:
     """Whether this process is to be observed at all."""
-    return config.ENABLED.flag() and os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true"
+    return config.observing()
 
 
 @guarded
@@ -127,7 +128,7 @@ def resource(run_name: str) -> dict[str, Any]:
 
 
 def _new(carried: carrier.Carried, command: Command) -> Run:
-    name = config.RUN_NAME.text() or command.name
+    name = scrub_text(config.RUN_NAME.text() or command.name)
     trace_id = carried.trace_id or random_bits(128)
     return Run(
         run_id=f"{random_bits(128):032x}",
@@ -291,7 +292,7 @@ def _end_run(recorder: Recorder, end: End, kind: str, exception: Mapping[str, An
 
 
 def _leave_both_forms(recorder: Recorder, span: EndedSpan) -> bool:
-    journal = recorder.journal
+    journal, span = recorder.journal, scrub_span(span)
     completed = span._replace(attributes={**span.attributes, PROCESS_EXIT_CODE: 0})
     ending = {PROVENANCE_RUN_STATUS: PROVENANCE_RUN_STATUS_FAILED, PROCESS_EXIT_CODE: late_end.PLACEHOLDER}
     failed = span._replace(attributes={**span.attributes, **ending}, status=2)

@@ -14,6 +14,7 @@ from otelprov import __version__, config
 from otelprov.capture import carrier
 from otelprov.capture.command import understand
 from otelprov.capture.fingerprint import digest_bytes
+from otelprov.capture.scrub import scrub_attributes, scrub_span, scrub_text
 from otelprov.journal.encode import EndedSpan
 from otelprov.journal.journal import Journal
 from otelprov.semconv import (
@@ -56,7 +57,7 @@ class LaunchedRun:
     def __init__(self, command: Sequence[str], name: str, params: Mapping[str, str]) -> None:
         self._command = understand(command)
         self._params = dict(params)
-        self.name = name or config.RUN_NAME.text() or self._command.name
+        self.name = scrub_text(name or config.RUN_NAME.text() or self._command.name)
         self._carried = carrier.read()
         self.run_id = os.urandom(16).hex()
         self._trace_id = self._carried.trace_id or int.from_bytes(os.urandom(16), "big") or 1
@@ -77,7 +78,7 @@ class LaunchedRun:
             HOST_NAME: os.uname().nodename,
             PROCESS_PID: os.getpid(),
         }
-        self.journal = Journal(config.journal_folder(), process_id, resource)
+        self.journal = Journal(config.journal_folder(), process_id, scrub_attributes(resource))
 
     def environment(self) -> dict[str, str]:
         """The command's environment: observed by the .pth file, and part of this run."""
@@ -130,7 +131,7 @@ class LaunchedRun:
             events=[(EVENT_PROVENANCE_RUN_STARTED, now, self._stamp(details))],
             flags=self._flags,
         )
-        return self.journal.append(span)
+        return self.journal.append(scrub_span(span))
 
     def end(self, status: int, signal_number: int) -> None:
         """Write the run's own span: the last record, with the exit status or the signal."""
@@ -156,7 +157,7 @@ class LaunchedRun:
             status=2 if status else 0,
             flags=self._flags,
         )
-        self.journal.append(span)
+        self.journal.append(scrub_span(span))
         self._ship()
 
     def summary(self, status: int, signal_number: int) -> str:

@@ -27,7 +27,9 @@ Options:
   --help             Show this message and exit.
 """
 _NOT_FOUND, _NOT_EXECUTABLE, _USAGE = 127, 126, 2
-_FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+_FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+# si_code of kill() and its kin: 0 and below.
+_SENT_BY_PROCESS = 0
 # Python ignores these in itself; a command must find them as a shell would leave them.
 _TO_DEFAULT = [signal.SIGPIPE, signal.SIGXFSZ]
 
@@ -56,7 +58,7 @@ def run(arguments: Sequence[str]) -> int:
     except _Stop as stop:
         sys.stderr.write(f"otelprov: {stop}\n")
         return stop.status
-    if not config.ENABLED.flag():
+    if not config.observing():
         return _wait(_start(path, asked.command, os.environ))[0]
     launched = LaunchedRun(asked.command, asked.name, asked.params)
     environment = launched.environment()
@@ -129,24 +131,21 @@ def _find(program: str) -> str:
 
 
 def _start(path: str, command: Sequence[str], environment: MutableMapping[str, str]) -> int:
-    return os.posix_spawn(path, list(command), environment, setsigdef=_TO_DEFAULT)
+    # Blocked from before the command starts until it is waited for; the command itself has nothing blocked.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*_FORWARDED, signal.SIGCHLD})
+    return os.posix_spawn(path, list(command), environment, setsigmask=[], setsigdef=_TO_DEFAULT)
 
 
 def _wait(pid: int) -> tuple[int, int]:
     """Exit status as a shell gives it, and the signal that ended the command (0: none)."""
-
-    def forward(number: int, _frame: object) -> None:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            return
-
-    for number in _FORWARDED:
-        signal.signal(number, forward)
-    # The terminal sends these to the command too; we outlive it to say how it ended.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGQUIT, signal.SIG_IGN)
-    _pid, status = os.waitpid(pid, 0)
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            break
+        told = signal.sigwaitinfo({*_FORWARDED, signal.SIGCHLD})
+        # What a terminal sends, the command has got too; what a process has sent to us is meant for it.
+        if told.si_signo != signal.SIGCHLD and told.si_code <= _SENT_BY_PROCESS:
+            os.kill(pid, told.si_signo)
     if os.WIFSIGNALED(status):
         killed_by = os.WTERMSIG(status)
         return 128 + killed_by, killed_by

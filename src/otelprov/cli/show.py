@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from otelprov.export.text import counted, duration, moment, printable, short_ver
 from otelprov.semconv import names
 
 if TYPE_CHECKING:
-    from otelprov.store.contract import EntityUse, RunDetail
+    from otelprov.store.contract import EntityUse, ProcessSummary, RunDetail, RunSummary
 
 _LABEL = 12
 
@@ -32,7 +33,8 @@ def show(run_id: str, packages: bool, as_json: bool) -> None:
       otelprov show last
       otelprov show 7c1e --packages
 
-    RUN is the beginning of a run's id, the name of a run (its newest run), or 'last'.
+    RUN is the beginning of a run's id, a name (its newest run; the suffix or the end may be left out), or
+    'last'.
     """
     with up_to_date_store() as store:
         detail = store.run(run_id)
@@ -57,13 +59,13 @@ def _lines(detail: RunDetail, packages: bool) -> Iterator[str]:
         ("trigger", detail.trigger),
         ("parameters", "  ".join(f"{key}={value}" for key, value in run.params.items())),
         ("code", _code(detail)),
-        ("runtime", _runtime(detail)),
+        ("environment", _environment(detail)),
         ("packages", counted(len(detail.packages), "package") if detail.packages else ""),
         ("parent run", detail.parent_run_id),
         ("trace", run.trace_id),
     )
-    yield from _entities("inputs", detail.inputs)
-    yield from _entities("outputs", detail.outputs)
+    yield from _entities("inputs", detail.inputs, run)
+    yield from _entities("outputs", detail.outputs, run)
     if packages and detail.packages:
         yield "installed packages"
         yield from (f"  {printable(package)}" for package in detail.packages)
@@ -73,9 +75,8 @@ def _lines(detail: RunDetail, packages: bool) -> Iterator[str]:
         unread = f", {detail.unparsed_statements:,} not understood" if detail.unparsed_statements else ""
         yield _field("SQL", counted(detail.statements, "statement") + unread)
     yield from _fields(("coverage", _coverage(detail)))
-    error = ": ".join(word for word in (run.error_type, detail.error_message) if word)
-    if error:
-        yield _field("error", styled(printable(error), "bad"))
+    yield from _processes(detail.processes)
+    yield from _error(detail)
     for reason, count in detail.losses.items():
         yield styled(f"lost: {count:,} ({printable(reason)})", "bad")
     if not run.complete:
@@ -106,9 +107,16 @@ def _code(detail: RunDetail) -> str:
     return "  ".join(word for word in words if word)
 
 
-def _runtime(detail: RunDetail) -> str:
-    name = str(detail.environment.get(names.PROCESS_RUNTIME_NAME, ""))
-    return f"{name} {detail.environment.get(names.PROCESS_RUNTIME_VERSION, '')}".strip()
+def _environment(detail: RunDetail) -> str:
+    said = detail.environment
+    name = str(said.get(names.PROCESS_RUNTIME_NAME, ""))
+    words = (
+        f"{name} {said.get(names.PROCESS_RUNTIME_VERSION, '')}".strip(),
+        str(said.get(names.OS_TYPE, "")),
+        str(said.get(names.PROVENANCE_ENVIRONMENT_MANAGER, "")),
+        str(said.get(names.PROCESS_EXECUTABLE_PATH, "")),
+    )
+    return "  ".join(word for word in words if word)
 
 
 def _coverage(detail: RunDetail) -> str:
@@ -120,7 +128,7 @@ def _coverage(detail: RunDetail) -> str:
     return f"{counted(opens, 'open')} seen, {recorded:,} recorded, {ignored:,} left out as noise"
 
 
-def _entities(label: str, uses: list[EntityUse]) -> Iterator[str]:
+def _entities(label: str, uses: list[EntityUse], run: RunSummary) -> Iterator[str]:
     if not uses:
         return
     yield f"{label} ({len(uses):,})"
@@ -128,5 +136,36 @@ def _entities(label: str, uses: list[EntityUse]) -> Iterator[str]:
         where = use.name if use.namespace == "file" else f"{use.namespace} {use.name}"
         words = [printable(where), short_version(use.version), use.operation]
         words.append(counted(use.rows, "row") if use.rows >= 0 else size(use.size) if use.size >= 0 else "")
-        words.append(styled(printable(use.code), "faint"))
+        words.append(f"({', '.join(use.evidence)})" if use.evidence else "")
+        words.append(styled(printable(_below(use.code, run)), "faint"))
         yield "  " + "  ".join(word for word in words if word)
+
+
+def _below(code: str, run: RunSummary) -> str:
+    """A position in the code as the path below the run's folder, in full where it lies elsewhere."""
+    folder = (run.working_directory or os.path.dirname(run.code_file)).rstrip("/")
+    return code.removeprefix(f"{folder}/") if folder else code
+
+
+def _processes(processes: list[ProcessSummary]) -> Iterator[str]:
+    if len(processes) < 2:
+        return
+    yield f"processes ({len(processes):,})"
+    for process in processes:
+        exit_code = process.exit_code
+        words = [
+            f"pid {process.pid}" if process.pid else f"process {process.process_id[:8]}",
+            duration(process.ended - process.started) if process.ended > process.started > 0 else "",
+            f"exit status {exit_code}" if exit_code is not None else "",
+            counted(process.seen, "record"),
+            f"{process.records - process.seen:,} not arrived" if process.records > process.seen else "",
+        ]
+        yield "  " + "  ".join(word for word in words if word)
+
+
+def _error(detail: RunDetail) -> Iterator[str]:
+    error = ": ".join(word for word in (detail.summary.error_type, detail.error_message) if word)
+    if error:
+        yield _field("error", styled(printable(error), "bad"))
+    for line in detail.stacktrace.rstrip().splitlines():
+        yield f"  {printable(line)}".rstrip()

@@ -54,7 +54,10 @@ def describe_runs(store: Store, graph: Graph) -> None:
         if summary.ended:
             graph.nodes[run_id].details["ended"] = summary.ended
     for run_id in ids if len(ids) <= _MOST_DESCRIBED else ():
-        vcs = store.run(run_id).vcs
+        detail = store.run(run_id)
+        vcs = detail.vcs
         revision = vcs.get(names.VCS_REF_HEAD_REVISION)
+        if detail.code_digest:
+            graph.nodes[run_id].details["code_digest"] = detail.code_digest
         if revision:
             graph.nodes[run_id].details |= {"revision": revision, "dirty": bool(vcs.get(names.PROVENANCE_VCS_DIRTY))}

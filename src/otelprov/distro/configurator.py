@@ -40,6 +40,7 @@ class OtelprovConfigurator:
             _configure_with_exporters(others, resource_attributes=attributes, **kwargs)
         else:
             _configure_traces(attributes, kwargs.get("auto_instrumentation_version"))
+        _make_safe()
         if len(others) < len(named) and named != ["none"]:
             chosen.note_configured()
 
@@ -67,6 +68,17 @@ def _configure_traces(attributes: dict[str, Any], version: str | None) -> None:
     if version:
         attributes = {**attributes, "telemetry.auto.version": version}
     trace.set_tracer_provider(TracerProvider(resource=Resource.create(attributes)))
+
+
+def _make_safe() -> None:
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        from otelprov.distro.safe import secure
+
+        secure(provider)
 
 
 def _configure_fully(**kwargs: Any) -> None:

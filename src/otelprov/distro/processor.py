@@ -16,6 +16,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from otelprov import __version__
 from otelprov.capture.guard import guard
 from otelprov.capture.recorder import Recorder, current
+from otelprov.distro.values import clean_name, clean_time
 from otelprov.journal.encode import EndedSpan
 from otelprov.semconv import PROVENANCE_RUN_ID, SCHEMA_URL
 
@@ -57,21 +58,26 @@ def ended_span(span: ReadableSpan) -> EndedSpan:
     """An SDK span as the journal takes it."""
     context = span.get_span_context() or trace.INVALID_SPAN_CONTEXT
     scope = span.instrumentation_scope
+    # A program may hand anything to the SDK, and not every provider is one of ours.
+    start = clean_time(span.start_time) or 0
     return EndedSpan(
-        name=span.name,
+        name=clean_name(span.name),
         trace_id=context.trace_id,
         span_id=context.span_id,
         parent_id=span.parent.span_id if span.parent is not None else 0,
-        start=span.start_time or 0,
-        end=span.end_time or span.start_time or 0,
+        start=start,
+        end=clean_time(span.end_time) or start,
         attributes=span.attributes or {},
         # A foreign scope that begins like ours must not pass for ours.
         scope=scope.name if scope is not None and not scope.name.startswith(_OWN_SCOPE) else "foreign",
-        events=[(event.name, event.timestamp, event.attributes or {}) for event in span.events],
+        events=[
+            (clean_name(event.name), clean_time(event.timestamp) or start, event.attributes or {})
+            for event in span.events
+        ],
         links=[(link.context.trace_id, link.context.span_id) for link in span.links],
         kind=span.kind.value + 1,
         status=span.status.status_code.value,
-        status_message=span.status.description or "",
+        status_message=clean_name(span.status.description or ""),
         flags=int(context.trace_flags) & 0xFF,
         dropped=(span.dropped_attributes, span.dropped_events, span.dropped_links),
     )

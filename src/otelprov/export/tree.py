@@ -199,14 +199,20 @@ class _Drawing:
         ended = node.details.get("ended")
         if isinstance(ended, int) and ended > node.time > 0:
             yield duration(ended - node.time)
-        revision = str(node.details.get("revision") or "")
-        if revision:
-            yield f"code {printable(revision[:7])}" + ("+dirty" if node.details.get("dirty") else "")
+        yield code_version(node)
 
     def _status(self, status: str) -> str:
         if not status:
             return ""
         return self.style("ok", "good") if status == "completed" else self.style(printable(status), "bad")
+
+
+def code_version(node: Node) -> str:
+    """What code a run ran: its commit, else the digest of the code itself; empty where neither is known."""
+    revision, digest = str(node.details.get("revision") or ""), str(node.details.get("code_digest") or "")
+    if revision:
+        return f"code {printable(revision[:7])}" + ("+dirty" if node.details.get("dirty") else "")
+    return f"code {short_version(digest).rstrip('…')}" if digest else ""
 
 
 def _strength(evidence: str) -> int:

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +31,7 @@ MAX_REQUEST = 16 * 2**20
 # Requests that are read at the same time; more of them wait for their turn.
 MAX_AT_ONCE = 8
 _SECONDS_TO_SEND = 30
+_SECONDS_TO_HEAR_OUT = 2.0
 _PIECE = 64 * 1024
 # A sender that is still sending does not hear an answer, so this much of a refused request is read and thrown away.
 _THROWN_AWAY = 64 * 2**20
@@ -45,7 +49,8 @@ class Receiver:
     """Serves `/v1/traces` and `/v1/logs` at `url` while it is entered as a context.
 
     `handle` gets the spans of interest of one request, one request at a time; the sender hears 200 after it returned,
-    and 503 ("send it again") when it raised. `sift` counts what came.
+    and 503 ("send it again") when it raised. After the context was left it is not called again. `sift` counts what
+    came.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class Receiver:
         self.last_error = ""
         self._handle = handle
         self._handling = threading.Lock()
+        self._ended = False
         self.turns = threading.BoundedSemaphore(MAX_AT_ONCE)
         try:
             self._server = _Server((host, port), _Handler)
@@ -86,10 +92,15 @@ class Receiver:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        with self._handling:
+            self._ended = True
 
     def take(self, spans: list[Span], sift: Sift) -> None:
         """Hand the spans of one request on; raises whatever `handle` raises."""
         with self._handling:
+            if self._ended:
+                # A connection of before is still being read: what it sends is for the next receiver.
+                raise ConnectionAbortedError("the receiver has ended")
             if spans:
                 self._handle(spans)
             self.sift.kept += sift.kept
@@ -232,6 +243,18 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             return
         self._answer(refused.status, Status(code=refused.code, message=str(refused)), content_type)
+        if self._unread < 0:
+            self._hear_out()
+
+    def _hear_out(self) -> None:
+        """Throw away what still comes: to close in the middle of it would take the answer from the sender."""
+        end = time.monotonic() + _SECONDS_TO_HEAR_OUT
+        left = _THROWN_AWAY
+        with contextlib.suppress(OSError):
+            self.connection.settimeout(_SECONDS_TO_HEAR_OUT)
+            self.connection.shutdown(socket.SHUT_WR)
+            while left > 0 and time.monotonic() < end and (piece := self.rfile.read1(_PIECE)):
+                left -= len(piece)
 
 
 def _unpacked(body: bytes, limit: int) -> bytes:

@@ -17,7 +17,8 @@ FORMS = """  journal       what processes on this machine have recorded
   jaeger=URL    a Jaeger, for example jaeger=http://localhost:16686
   PATH          a file of OTLP (JSON lines, a JSON document or protobuf, also packed with gzip or zstd)
   FOLDER        every such file of a folder, in the order of their names
-  -             OTLP from standard input"""
+  -             OTLP from standard input
+  listen=ADDR   what is sent to an address such as 127.0.0.1:4318 over OTLP/HTTP, until Ctrl-C"""
 
 
 class FolderSource:

@@ -21,6 +21,11 @@ MAX_TEXT = 65_536
 INT64_MAX = 2**63 - 1
 INT64_MIN = -(2**63)
 
+# What stands before the value of an attribute, by key: keys are few and come again and again.
+_KEYS: dict[str, str] = {}
+_MAX_KEYS = 2048
+_MAX_CACHED_KEY = 128
+
 Event = tuple[str, int, Mapping[str, Any]]
 
 
@@ -99,10 +104,28 @@ def _uncommon_value(value: Any, depth: int) -> str:
 
 
 def _pairs(pairs: Iterable[tuple[Any, Any]], depth: int = 0) -> str:
-    return ",".join(
-        '{"key":' + text(key if type(key) is str else type(key).__name__) + ',"value":' + any_value(value, depth) + "}"
-        for key, value in pairs
-    )
+    parts: list[str] = []
+    for key, value in pairs:
+        before = (_KEYS.get(key) or _key(key)) if type(key) is str else _key(type(key).__name__)
+        kind = type(value)
+        # The two most frequent kinds in place: a call for each would cost as much as encoding them.
+        if kind is str and len(value) <= MAX_TEXT:
+            quoted = encode_basestring_ascii(value)
+            if "\\ud" in quoted:
+                quoted = text(value)
+            parts.append(f'{before}{{"stringValue":{quoted}}}}}')
+        elif kind is int and INT64_MIN <= value <= INT64_MAX:
+            parts.append(f'{before}{{"intValue":"{value}"}}}}')
+        else:
+            parts.append(f"{before}{any_value(value, depth)}}}")
+    return ",".join(parts)
+
+
+def _key(key: str) -> str:
+    before = f'{{"key":{text(key)},"value":'
+    if len(_KEYS) < _MAX_KEYS and len(key) <= _MAX_CACHED_KEY:
+        _KEYS[key] = before
+    return before
 
 
 def attributes(mapping: Mapping[str, Any]) -> str:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import threading
 import time
@@ -12,59 +11,95 @@ from collections.abc import Mapping
 from typing import Any
 
 from otelprov import __version__, config
+from otelprov.journal.budget import Budget, Rank, rank_of
 from otelprov.journal.encode import EndedSpan, envelope, span_json
-from otelprov.semconv import PROVENANCE_RUN_ID, SCHEMA_URL, SERVICE_INSTANCE_ID, SERVICE_NAME
+from otelprov.journal.file import SUFFIX, JournalWriter, Writer
+from otelprov.journal.losses import Losses
+from otelprov.semconv import (
+    EVENT_PROVENANCE_LOSS,
+    PROVENANCE_RUN_ID,
+    SCHEMA_URL,
+    SERVICE_INSTANCE_ID,
+    SERVICE_NAME,
+)
+
+__all__ = ["SUFFIX", "Journal"]
 
 OWN_SCOPE = "otelprov"
-SUFFIX = ".jsonl"
-_LOCK_ATTEMPTS = 100
+_SMALLEST_FILE = 65_536
+_MAX_SCOPES = 1024
+_REASONS = {
+    errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "disk_quota",
+    errno.EFBIG: "file_too_large",
+    errno.EIO: "io_error",
+}
+# A new file helps against none of these.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Journal:
-    """Append-only OTLP/JSON lines in `folder`, one file per process, mode 0600, locked while the process lives.
+    """Append-only OTLP/JSON lines in `folder`, one file at a time, mode 0600, locked while the process lives.
 
-    `append` never raises: what could not be written is counted in `lost`, by reason, and `on_loss` hears of the first.
-    A file is made with the first span, so processes that record nothing leave nothing.
+    `append` never raises and never waits: what could not be kept is counted in `losses`, and whoever appends declares
+    it. A file is made with the first span, so processes that record nothing leave nothing. `write` stands in for
+    os.write in tests of faults.
     """
 
-    def __init__(self, folder: str, process_id: str, resource: Mapping[str, Any]) -> None:
+    def __init__(self, folder: str, process_id: str, resource: Mapping[str, Any], write: Writer = os.write) -> None:
         self.folder = folder
         self.process_id = process_id
         self.resource = dict(resource)
-        self.lost: dict[str, int] = {}
-        self.path = ""
-        self.size = 0
-        self._fd = -1
-        self._files = 0
-        self._torn = False
+        self.losses = Losses()
+        # Whether the last attempt to write succeeded: a declaration would be written too.
+        self.works = True
+        self._budget = Budget(folder, config.JOURNAL_LIMIT.number())
+        # Only files that are closed can be removed to make room.
+        self._rotate = max(_SMALLEST_FILE, min(config.JOURNAL_ROTATE.number(), self._budget.limit // 8))
+        self._file = JournalWriter(folder, process_id, write)
         self._broken_until = 0.0
-        self._limit = config.JOURNAL_ROTATE.number()
-        # Re-entrant, because a signal handler may record while this thread opens a file.
-        self._opening = threading.RLock()
+        self._broken_by = errno.EIO
+        # Re-entrant, because a signal handler may record while this thread writes.
+        self._lock = threading.RLock()
         identity = (SERVICE_NAME, SERVICE_INSTANCE_ID, PROVENANCE_RUN_ID)
         self._brief = {key: self.resource[key] for key in identity if key in self.resource}
         self._envelopes: dict[str, tuple[bytes, bytes]] = {}
 
+    @property
+    def path(self) -> str:
+        """The file being written; empty before the first span."""
+        return self._file.path
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file being written."""
+        return self._file.size
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """How many spans were lost and not declared yet, by reason."""
+        return self.losses.counts()
+
     def append(self, span: EndedSpan) -> bool:
         """Write one span with write(2); return whether all of it is in the file."""
         try:
+            size = self._file.size
+            if self._budget.short(size) and not self._budget.due(size) and not self._budget.admits(span, size):
+                return self._lose(span, self._over_limit(span))
             payload = span_json(span).encode("ascii")
-            if self._fd < 0 or self.size > self._limit:
-                before, after = self._open(span.scope)
-                if self._fd < 0:
-                    return self._lose("journal_unwritable")
-            else:
-                before, after = self._envelope(span.scope)
-            return self._write(before + payload + after)
+            with self._lock:
+                return self._put(span, payload)
         except OSError as error:
-            return self._lose(f"os_error_{error.errno}")
-        except (ValueError, TypeError, RecursionError, RuntimeError, MemoryError):
+            self.works = False
+            return self._lose(span, _REASONS.get(error.errno or 0) or f"os_error_{error.errno}")
+        except Exception:
             # A mapping changed by another thread, or a value of a kind nobody thought of.
-            return self._lose("not_encodable")
+            return self._lose(span, "not_encodable")
 
     def complaint(self) -> str:
         """One line for a person when nothing could be written."""
-        numbers = [reason.removeprefix("os_error_") for reason in self.lost]
+        named = {reason: os.strerror(number) for number, reason in _REASONS.items()}
+        numbers = [named.get(reason, reason.removeprefix("os_error_")) for reason in self.lost]
         reasons = ", ".join(os.strerror(int(number)) if number.isdigit() else number for number in numbers)
         return f"otelprov: nothing is recorded, {self.folder} can't be written: {reasons}\n"
 
@@ -75,89 +110,89 @@ class Journal:
 
     def close(self) -> None:
         """Give the file and its lock up; a later append opens a new file."""
-        with self._opening:
-            if self._fd >= 0:
-                os.close(self._fd)
-                self._fd = -1
+        with self._lock:
+            self._budget.closed(self._file.close())
+
+    def forget_file(self) -> None:
+        """In a forked child: drop the parent's file without unlocking it; the next append makes the child's own."""
+        self._lock = threading.RLock()
+        # The lock belongs to the open file description, which the parent still holds.
+        self._file.close()
+        self._file = JournalWriter(self.folder, self.process_id, self._file.write)
+        self._budget = Budget(self.folder, self._budget.limit)
+        self._broken_until = 0.0
+        self.losses = Losses()
+
+    def _put(self, span: EndedSpan, payload: bytes) -> bool:
+        file, budget = self._file, self._budget
+        left = file.check()
+        if left is not None:
+            budget.closed(left.size)
+            if left.lost:
+                self.losses.add("journal_deleted")
+        before, after = self._envelope(span.scope)
+        size = file.size + len(before) + len(payload) + len(after)
+        if budget.due(file.size):
+            if file.open and not file.in_place():
+                # Renamed, or its folder was: readers look for it here.
+                budget.closed(file.close())
+            budget.look(file.path if file.open else "", file.size)
+        if not budget.admits(span, size):
+            return self._lose(span, self._over_limit(span))
+        if (not file.open or size > self._rotate) and self._begin(span, payload):
+            return True
+        try:
+            written = file.append(before + payload + after)
+        except OSError as error:
+            if error.errno in _FULL or not self._begin(span, payload):
+                raise
+            written = True
+        self.works = written
+        return written or self._lose(span, "short_write")
+
+    def _begin(self, span: EndedSpan, payload: bytes) -> bool:
+        """Begin a new file with this span and the full resource; False where that failed but there is an old file."""
+        file = self._file
+        if time.monotonic() >= self._broken_until or rank_of(span) is Rank.ENDS:
+            before, after = _full_envelope(self.resource, span.scope)
+            try:
+                self._budget.closed(file.begin(before + payload + after))
+            except OSError as error:
+                # Try again in a second, not with every span; but the end of a run may have no later chance.
+                self._broken_until = time.monotonic() + 1.0
+                self._broken_by = error.errno or errno.EIO
+            else:
+                self._broken_until = 0.0
+                self.works = True
+                return True
+        if file.open:
+            return False
+        raise OSError(self._broken_by, os.strerror(self._broken_by))
 
     def _envelope(self, scope: str) -> tuple[bytes, bytes]:
         found = self._envelopes.get(scope)
         if found is None:
-            ours = scope.startswith(OWN_SCOPE)
-            found = envelope(self._brief, scope, __version__ if ours else "", SCHEMA_URL if ours else "")
-            self._envelopes[scope] = found
+            found = _full_envelope(self._brief, scope)
+            # Programs may make up scopes without end.
+            if len(self._envelopes) < _MAX_SCOPES:
+                self._envelopes[scope] = found
         return found
 
-    def _write(self, line: bytes) -> bool:
-        if self._torn:
-            # The torn line before this one is ended, so that only that one is unreadable.
-            line = b"\n" + line
-        written = os.write(self._fd, line)
-        self.size += written
-        self._torn = written < len(line)
-        if self._torn:
-            return self._lose("short_write")
-        return True
+    def _over_limit(self, span: EndedSpan) -> str:
+        return f"journal_limit_{rank_of(span).name.lower()}"
 
-    def _lose(self, reason: str) -> bool:
-        self.lost[reason] = self.lost.get(reason, 0) + 1
+    def _lose(self, span: EndedSpan, reason: str) -> bool:
+        declared: list[Mapping[str, Any]] = []
+        if span.scope == OWN_SCOPE:
+            declared = [details for name, _time, details in span.events if name == EVENT_PROVENANCE_LOSS]
+        for details in declared:
+            # What it says is still to be said; the declaration itself is no loss.
+            self.losses.give_back(details)
+        if not declared:
+            self.losses.add(reason)
         return False
 
-    def _open(self, scope: str) -> tuple[bytes, bytes]:
-        with self._opening:
-            if self._fd >= 0:
-                if self.size <= self._limit:
-                    return self._envelope(scope)
-                self.close()
-            if time.monotonic() < self._broken_until:
-                return b"", b""
-            try:
-                self._fd = self._create()
-            except OSError:
-                # Ask again in a second, not with every span.
-                self._broken_until = time.monotonic() + 1.0
-                raise
-            self.size = 0
-            self._torn = False
-            ours = scope.startswith(OWN_SCOPE)
-            return envelope(self.resource, scope, __version__ if ours else "", SCHEMA_URL if ours else "")
 
-    def _create(self) -> int:
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        # Milliseconds first, so that names sort by time.
-        name = f"{time.time_ns() // 1_000_000:013d}-{os.getpid()}-{self.process_id}-{self._files}{SUFFIX}"
-        path = os.path.join(self.folder, name)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        fd = os.open(path, flags, 0o600)
-        try:
-            # The lock says "its writer lives": the kernel gives it up however the process ends.
-            self._lock(fd)
-        except OSError:
-            os.close(fd)
-            raise
-        self.path = path
-        self._files += 1
-        return fd
-
-    def _lock(self, fd: int) -> None:
-        for _attempt in range(_LOCK_ATTEMPTS):
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                # A reader is just trying whether the writer lives.
-                time.sleep(0.001)
-            else:
-                return
-        raise BlockingIOError(errno.EWOULDBLOCK, "the lock of a new journal is held by another process")
-
-    def forget_file(self) -> None:
-        """In a forked child: drop the parent's file without unlocking it; the next append makes the child's own."""
-        self._opening = threading.RLock()
-        if self._fd >= 0:
-            # The lock belongs to the open file description, which the parent still holds.
-            os.close(self._fd)
-            self._fd = -1
-        self.path = ""
-        self.size = 0
-        self.lost = {}
-        self._files = 0
+def _full_envelope(resource: Mapping[str, Any], scope: str) -> tuple[bytes, bytes]:
+    ours = scope.startswith(OWN_SCOPE)
+    return envelope(resource, scope, __version__ if ours else "", SCHEMA_URL if ours else "")

@@ -54,9 +54,14 @@ def _write(path: str, content: bytes) -> None:
         os.close(fd)
 
 
+def pending(journal_path: str) -> bool:
+    """Whether a journal's last record is still beside it."""
+    return os.path.exists(journal_path + _FORMS)
+
+
 def complete(journal_path: str) -> bool:
     """Put the last record into the journal of a dead process that left one; True where something was added."""
-    if not os.path.exists(journal_path + _FORMS):
+    if not pending(journal_path):
         return False
     try:
         fd = os.open(journal_path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)

@@ -11,6 +11,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 
+# What making a message of a line raises that is JSON but not as we write it.
+NOT_ENCODABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError)
+
 
 def parse_line(line: bytes) -> dict[str, Any] | None:
     """The resource group of one journal line; None for a line that is torn or none of ours."""

@@ -10,7 +10,7 @@ import grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
 from otelprov.journal.endpoint import Endpoint
-from otelprov.journal.request import to_protobuf
+from otelprov.journal.request import NOT_ENCODABLE, to_protobuf
 from otelprov.journal.senders import Answer, Outcome
 
 _REFUSED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE)
@@ -36,15 +36,19 @@ class GrpcSender:
     def send(self, request: dict[str, Any], timeout: float | None = None) -> Answer:
         """Send one request; see Sender."""
         try:
+            message = to_protobuf(request)
+        except NOT_ENCODABLE as error:
+            return Answer(Outcome.REFUSED, f"not encodable: {type(error).__name__}: {error}"[:500])
+        try:
             response = self._stub.Export(
-                to_protobuf(request),
+                message,
                 timeout=self._endpoint.timeout if timeout is None else timeout,
                 metadata=tuple(self._endpoint.headers.items()),
             )
         except grpc.RpcError as error:
             code = error.code()
-            message = f"gRPC {code.name}: {error.details()}"[:500]
-            return Answer(Outcome.REFUSED if code in _REFUSED else Outcome.LATER, message)
+            told = f"gRPC {code.name}: {error.details()}"[:500]
+            return Answer(Outcome.REFUSED if code in _REFUSED else Outcome.LATER, told)
         partial = response.partial_success
         return Answer(Outcome.TAKEN, partial.error_message[:500], partial.rejected_spans)
 

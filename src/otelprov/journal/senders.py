@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from otelprov.journal.endpoint import Endpoint
-from otelprov.journal.request import to_json, to_protobuf
+from otelprov.journal.request import NOT_ENCODABLE, to_json, to_protobuf
 
 _MAX_ANSWER = 1_048_576
 _RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 401, 403, 404, 407})
@@ -68,7 +68,11 @@ class HttpSender:
         """Send one request; see Sender."""
         seconds = self._endpoint.timeout if timeout is None else timeout
         as_json = self._endpoint.protocol == "http/json"
-        body = to_json(request) if as_json else to_protobuf(request).SerializeToString()
+        try:
+            body = to_json(request) if as_json else to_protobuf(request).SerializeToString()
+        except NOT_ENCODABLE as error:
+            # A line that is not what we write: the shipper looks for it, so that the others get through.
+            return Answer(Outcome.REFUSED, f"not encodable: {type(error).__name__}: {error}"[:500])
         headers = {
             "content-type": "application/json" if as_json else "application/x-protobuf",
             "user-agent": "otelprov",

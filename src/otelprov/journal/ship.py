@@ -19,17 +19,18 @@ from otelprov.errors import UsageError
 from otelprov.journal.endpoint import Endpoint, from_environment, parse
 from otelprov.journal.folder import journal_files, open_journal
 from otelprov.journal.late_end import complete
+from otelprov.journal.position import POSITION_DIGITS, SHIPPED
 from otelprov.journal.request import combine, parse_line
 from otelprov.journal.senders import Answer, Outcome, Sender, sender_for
 
 logger = logging.getLogger("otelprov")
 
-SHIPPED = ".shipped"
-_BATCH_LINES = 512
-_BATCH_BYTES = 4 * 1024 * 1024
+_BATCH_LINES = 2048
+_BATCH_BYTES = 1024 * 1024
+# So many refusals without a single span taken are the endpoint's fault, not that of what is sent.
+_REFUSALS_OF_ENDPOINT = 16
 _LONGEST_PAUSE = 5.0
 _ADOPT_EVERY = 10.0
-_POSITION_DIGITS = 20
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class _Reader:
 
     def advance(self, position: int) -> None:
         self.position = position
-        os.pwrite(self.state, f"{position:0{_POSITION_DIGITS}d}".encode(), 0)
+        os.pwrite(self.state, f"{position:0{POSITION_DIGITS}d}".encode(), 0)
 
 
 class Shipper:
@@ -67,6 +68,9 @@ class Shipper:
         self._pause = 0.0
         self._adopt_at = 0.0
         self._told = ""
+        # Since the last span that was taken; it says whether the endpoint takes any at all.
+        self._refusals = 0
+        self._has_taken = False
 
     def tick(self, own_path: str) -> None:
         """Ship our own journal, and every so often those of processes that have died."""
@@ -105,7 +109,8 @@ class Shipper:
                 return
             report.files += 1
             while not report.failed and self._ship_batch(reader, report, deadline):
-                pass
+                if deadline and time.monotonic() >= deadline:
+                    break
 
     def _ship_batch(self, reader: _Reader, report: ShipReport, deadline: float) -> bool:
         lines, position = _read_lines(reader)
@@ -122,6 +127,8 @@ class Shipper:
         with suppress_instrumentation():
             answer = self._sender.send(combine(groups, reader.resource), timeout)
         if answer.outcome is Outcome.TAKEN:
+            self._has_taken = True
+            self._refusals = 0
             report.spans += len(groups) - answer.rejected
             report.refused += answer.rejected
             if answer.rejected:
@@ -137,6 +144,12 @@ class Shipper:
         self, reader: _Reader, groups: list[dict[str, Any]], report: ShipReport, deadline: float, answer: Answer
     ) -> bool:
         """Find the span that the endpoint refuses, so that the others get through; the refused one stays here."""
+        self._refusals += 1
+        if not self._has_taken and (self._refusals >= _REFUSALS_OF_ENDPOINT or len(groups) == 1 == self._refusals):
+            self._refusals = 0
+            report.failed = True
+            report.message = f"{answer.message}, for everything"
+            return False
         if len(groups) == 1:
             report.refused += 1
             report.message = answer.message
@@ -174,7 +187,7 @@ def _opened(path: str) -> Iterator[_Reader | None]:
         except OSError:
             yield None
             return
-        text = os.pread(state, _POSITION_DIGITS, 0)
+        text = os.pread(state, POSITION_DIGITS, 0)
         position = int(text) if text.isdigit() else 0
         try:
             reader = _Reader(path, state, position)
@@ -235,13 +248,3 @@ def ship_all(endpoint: Endpoint | str | None = None, folder: str = "") -> ShipRe
     finally:
         shipper.close()
     return report
-
-
-def position_of(path: str) -> int:
-    """Up to which byte a journal has been shipped; 0 where it has not."""
-    try:
-        with open(path + SHIPPED, "rb") as file:
-            text = file.read(_POSITION_DIGITS)
-    except OSError:
-        return 0
-    return int(text) if text.isdigit() else 0

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from otelprov import config
 from otelprov.ingest.contract import Problem, Source
 from otelprov.ingest.journal import JournalSource
+from otelprov.ingest.sift import Sift
 from otelprov.journal.folder import journal_files
 from otelprov.lineage.derive import derive_run
 from otelprov.lineage.extract import extract
@@ -44,17 +45,12 @@ def take_in(store: Store, source: Source) -> IntakeReport:
         if batch.offset:
             positions[batch.key] = batch.offset
         if len(spans) >= SPANS_PER_MERGE:
-            _merge(store, spans, positions, report)
+            _merge(store, spans, positions, report, at_once=False)
             spans, positions = [], {}
     if spans or positions:
-        _merge(store, spans, positions, report)
-    # Edges of a run are made once, after its last fact, and not once for each part of it.
-    store.refresh(derive_run)
+        _merge(store, spans, positions, report, at_once=len(spans) < SPANS_PER_MERGE)
     report.problems = list(source.problems)
-    report.skipped += source.sift.foreign + source.sift.derived
-    for summary in store.summaries(sorted(report.runs)).values():
-        report.incomplete += summary.missing
-    return report
+    return _finish(store, report, source.sift)
 
 
 def take_in_journals(store: Store, folder: str | None = None) -> IntakeReport:
@@ -69,9 +65,39 @@ def take_in_journals(store: Store, folder: str | None = None) -> IntakeReport:
     return report
 
 
-def _merge(store: Store, spans: list[Span], positions: Mapping[str, int], report: IntakeReport) -> None:
+class LiveIntake:
+    """Takes in spans as they are sent: `take` returns when they are committed, edges are made when somebody asks."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._report = IntakeReport()
+
+    def take(self, spans: list[Span]) -> None:
+        """Merge the spans of one request. Call it from one thread at a time."""
+        # A server that goes on for days would have its edges made anew with every request.
+        _merge(self._store, spans, {}, self._report, at_once=False)
+
+    def finish(self, sift: Sift) -> IntakeReport:
+        """Make the edges, and say what was taken in; `sift` counted what came."""
+        for what, count in sift.faults.items():
+            self._report.problems.append(Problem("requests", what, count))
+        return _finish(self._store, self._report, sift)
+
+
+def _finish(store: Store, report: IntakeReport, sift: Sift) -> IntakeReport:
+    # Edges of a run are made once, after its last fact, and not once for each part of it.
+    store.refresh(derive_run)
+    report.skipped += sift.foreign + sift.derived
+    for summary in store.summaries(sorted(report.runs)).values():
+        report.incomplete += summary.missing
+    return report
+
+
+def _merge(
+    store: Store, spans: list[Span], positions: Mapping[str, int], report: IntakeReport, *, at_once: bool
+) -> None:
     records = extract(spans)
-    merged = store.merge(records, positions=positions, derive=derive_run if len(spans) < SPANS_PER_MERGE else None)
+    merged = store.merge(records, positions=positions, derive=derive_run if at_once else None)
     report.spans += len(spans)
     report.facts += merged.facts
     report.new += merged.new

@@ -94,6 +94,8 @@ PROVENANCE_COVERAGE_RECORDED = "provenance.coverage.recorded"
 PROVENANCE_COVERAGE_IGNORED = "provenance.coverage.ignored"
 PROVENANCE_LOSS_COUNT = "provenance.loss.count"
 PROVENANCE_LOSS_REASON = "provenance.loss.reason"
+PROVENANCE_LOSS_FIRST = "provenance.loss.first"
+PROVENANCE_LOSS_LAST = "provenance.loss.last"
 
 # Attributes of OpenTelemetry that we use
 CODE_FILE_PATH = "code.file.path"

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from otelprov.errors import NotFoundError, UsageError
+from otelprov.model.graph import EVIDENCE_ORDER
 from otelprov.model.records import (
     ENVIRONMENT,
     GENERATED,
@@ -50,6 +51,7 @@ from otelprov.store.judging import Evidence, errors, gather, losses
 from otelprov.store.lookups import Lookups
 
 _VCS = ("vcs.", "provenance.vcs.")
+_OF_THE_MACHINE = ("process.runtime.", "process.executable.", "os.", "host.")
 _COVERAGE = (PROVENANCE_COVERAGE_OPENS, PROVENANCE_COVERAGE_RECORDED, PROVENANCE_COVERAGE_IGNORED)
 _SUMMARY = (
     'SELECT run_id, name, status, started, ended, exit_code, signal, error_type, "user", host, command, params, '
@@ -115,12 +117,28 @@ class Answers(Lookups):
                     f"({', '.join(row[0][:12] for row in found[:5])}). Give more digits."
                 )
             if not found:
-                found = self._rows(
-                    "SELECT run_id FROM run WHERE name = ? ORDER BY started DESC, run_id LIMIT 1", (wanted,)
-                )
+                found = self._newest_of_name(wanted)
         if not found:
             raise NotFoundError(f"Looking for run {wanted!r}: the store {self.path} has none. See `otelprov runs`.")
         return str(found[0][0])
+
+    def _newest_of_name(self, wanted: str) -> list[tuple[Any, ...]]:
+        """The newest run of a name: as it stands, without its suffix, or by a beginning that no other name has."""
+        newest = "SELECT run_id FROM run WHERE name = ? ORDER BY started DESC, run_id LIMIT 1"
+        found = self._rows(newest, (wanted,))
+        if found or not wanted:
+            return found
+        named = [
+            row[0]
+            for row in self._rows("SELECT DISTINCT name FROM run WHERE substr(name, 1, ?) = ?", (len(wanted), wanted))
+        ]
+        plain = [name for name in named if name.rpartition(".")[0] == wanted]
+        fitting = sorted(plain or named)
+        if len(fitting) > 1:
+            raise UsageError(
+                f"Looking for run {wanted!r}: {len(fitting)} names begin so ({', '.join(fitting[:5])}). Write more."
+            )
+        return self._rows(newest, fitting) if fitting else []
 
     def _run_ids_of_prefix(self, prefix: str) -> list[tuple[Any, ...]]:
         prefix = prefix.lower()
@@ -140,8 +158,13 @@ class Answers(Lookups):
         environment: dict[str, Any] = {}
         for life in evidence.of(ENVIRONMENT):
             environment = {**life.details, **environment}
-        for life in evidence.of(RUN_STARTED) or evidence.of(PROCESS_STARTED)[:1]:
+        processes = evidence.of(PROCESS_STARTED)
+        for life in evidence.of(RUN_STARTED) or processes[:1]:
             environment = {**life.details, **environment}
+        # A launcher that only starts the run does not know what runs it.
+        for life in processes:
+            runtime = {key: value for key, value in life.details.items() if key.startswith(_OF_THE_MACHINE)}
+            environment = {**runtime, **environment}
         packages = str(environment.pop(PROVENANCE_PACKAGES_LIST, "")).split()
         vcs = {key: environment.pop(key) for key in list(environment) if key.startswith(_VCS)}
         error = _first_error(evidence)
@@ -169,10 +192,24 @@ class Answers(Lookups):
 
     def _uses_of(self, run_id: str, relation: str) -> list[EntityUse]:
         last: dict[tuple[str, str, str], EntityUse] = {}
+        known = self._evidence_of(run_id, relation)
         for fact in self.facts_of_run(run_id, relation, Bounds()):
             use = _use(fact)
-            last[use.namespace, use.name, use.version] = use
+            key = use.namespace, use.name, use.version
+            before = last[key].evidence if key in last else ()
+            found = {*before, *known.get(fact.head if relation == GENERATED else fact.id, ())}
+            use.evidence = [evidence for evidence in EVIDENCE_ORDER if evidence in found]
+            last[key] = use
         return list(last.values())
+
+    def _evidence_of(self, run_id: str, relation: str) -> dict[int, set[str]]:
+        """Kinds of evidence in the edges of a run, by the fact at their end or at their beginning."""
+        end = "output" if relation == GENERATED else "input"
+        found: dict[int, set[str]] = {}
+        query = f"SELECT DISTINCT {end}, evidence FROM derived WHERE run_id = ?"  # noqa: S608
+        for fact_id, evidence in self._rows(query, (run_id,)):
+            found.setdefault(fact_id, set()).add(evidence)
+        return found
 
     def _steps(self, run_id: str) -> list[StepRecord]:
         query = f'SELECT {rows.STEP_COLUMNS} FROM step WHERE run_id = ? ORDER BY "start", seq'  # noqa: S608

@@ -102,7 +102,10 @@ class RunSummary:
 
 @dataclass(slots=True)
 class EntityUse:
-    """An entity as a run used or generated it; counts are -1 and texts empty where unknown."""
+    """An entity as a run used or generated it; counts are -1 and texts empty where unknown.
+
+    `evidence` says how well it is known what came of it (used) or what it came from (generated), the strongest first.
+    """
 
     namespace: str
     name: str
@@ -117,6 +120,7 @@ class EntityUse:
     trace_id: str
     span_id: str
     code: str
+    evidence: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -217,7 +221,8 @@ class Store(Protocol):
     def run(self, id_prefix: str) -> RunDetail:
         """One run by id, a prefix of it (4 digits or more), `last`, or a name (its newest run).
 
-        Raises NotFoundError, and UsageError where a prefix fits more than one.
+        A name may be without its suffix, or the beginning of one name alone. Raises NotFoundError, and UsageError
+        where a prefix fits more than one.
         """
         ...
 

@@ -20,6 +20,7 @@ from otelprov.model.records import (
 )
 from otelprov.semconv import (
     ERROR_TYPE,
+    EXCEPTION_TYPE,
     HOST_NAME,
     PROCESS_EXIT_CODE,
     PROCESS_WORKING_DIRECTORY,
@@ -212,10 +213,17 @@ def errors(evidence: Evidence) -> list[LifeRecord]:
     return sorted(found, key=lambda life: (life.process_id != root, life.kind != EXCEPTION))
 
 
+def _exception_type(life: LifeRecord) -> str:
+    return str(life.details.get(EXCEPTION_TYPE) or life.details.get(ERROR_TYPE) or "")
+
+
 def judge_run(connection: sqlite3.Connection, run_id: str) -> None:
     """Write the row of a run anew."""
     evidence = gather(connection, run_id)
     verdict = judge(evidence)
+    if verdict.status == PROVENANCE_RUN_STATUS_FAILED and not verdict.error_type:
+        # A launcher sees an exit status; the program itself told what it died of.
+        verdict.error_type = next((said for life in errors(evidence) if (said := _exception_type(life))), "")
     begun = started(evidence)
     if not begun:
         row = connection.execute('SELECT min("start") FROM fact WHERE run_id = ?', (run_id,)).fetchone()

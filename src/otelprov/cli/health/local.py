@@ -15,7 +15,7 @@ from otelprov import config
 from otelprov.cli.health.finding import BAD, NOTE, OK, Finding
 from otelprov.export.text import counted, size
 from otelprov.journal.folder import journal_files
-from otelprov.journal.ship import position_of
+from otelprov.journal.position import position_of
 from otelprov.store.migrations import schema_version, scripts
 
 _CHECK = "PRAGMA quick_check(1)"

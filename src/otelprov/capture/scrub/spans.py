@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scrubs whole spans and resources: the one gate that every record passes on its way to the journal."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from otelprov.capture.scrub import kinds
+from otelprov.capture.scrub.argv import scrub_argv, scrub_command_line
+from otelprov.capture.scrub.text import CUT, scrub_text
+from otelprov.journal.encode import EndedSpan
+from otelprov.semconv import DB_SYSTEM, DB_SYSTEM_NAME
+
+_OWN_SCOPE = "otelprov"
+_MAX_DEPTH = 8
+_PLAIN = frozenset({int, bool, float, type(None)})
+
+
+def scrub_span(span: EndedSpan) -> EndedSpan:
+    """The span without secrets in its name, attributes, events and status; the same object where there are none."""
+    try:
+        own = span.scope.startswith(_OWN_SCOPE)
+        attributes = _attributes(span.attributes, own)
+        events = [(_name(name), time, _attributes(values, own)) for name, time, values in span.events]
+        changed = span
+        if attributes is not span.attributes:
+            changed = changed._replace(attributes=attributes)
+        if any(new[0] is not old[0] or new[2] is not old[2] for new, old in zip(events, span.events, strict=True)):
+            changed = changed._replace(events=events)
+        name = _name(span.name)
+        if name is not span.name:
+            changed = changed._replace(name=name)
+        if span.status_message:
+            changed = changed._replace(status_message=scrub_text(span.status_message))
+    except Exception:
+        return span._replace(name=CUT, attributes=_known(span.attributes), events=(), status_message="")
+    return changed
+
+
+def scrub_attributes(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Attributes of a resource without secrets; the same object where there are none."""
+    try:
+        return _attributes(attributes, own=False)
+    except Exception:
+        return _known(attributes)
+
+
+def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What is certain not to be secret, so that a span that could not be scrubbed still counts."""
+    return {
+        key: value
+        for key, value in dict(attributes).items()
+        if kinds.is_listed(key) and kinds.kind_of(key) == kinds.SAFE
+    }
+
+
+@functools.lru_cache(maxsize=1024)
+def _short_name(name: str) -> str:
+    return scrub_text(name)
+
+
+def _name(name: str) -> str:
+    # Spans of a loop share their name.
+    return _short_name(name) if len(name) <= 256 else scrub_text(name)
+
+
+def _attributes(attributes: Mapping[str, Any], own: bool) -> Mapping[str, Any]:
+    changed: dict[str, Any] | None = None
+    # A copy, because another thread may still be changing the mapping.
+    for key, value in list(attributes.items()):
+        kind = kinds.kind_of(key)
+        if kind == kinds.SAFE or (kind == kinds.NAME and type(value) is str and "://" not in value):
+            continue
+        if own and kind == kinds.STATEMENT:
+            # Sanitized where it was seen.
+            continue
+        try:
+            scrubbed = _value(key, kind, value, attributes, 0)
+        except Exception:
+            scrubbed = CUT
+        if scrubbed is not value:
+            if changed is None:
+                changed = dict(attributes)
+            changed[key] = scrubbed
+    return attributes if changed is None else changed
+
+
+def _value(key: str, kind: int, value: Any, around: Mapping[str, Any], depth: int) -> Any:
+    if kind == kinds.CUT or (kind == kinds.TEXT and not kinds.is_listed(key) and kinds.secret_name(key, value)):
+        return _whole(value)
+    if type(value) in _PLAIN:
+        return value
+    if depth > _MAX_DEPTH:
+        return CUT
+    if isinstance(value, str):
+        return _scrub(kind, str.__str__(value), around)
+    if isinstance(value, (bytes, bytearray)):
+        text = bytes(value).decode("utf-8", "backslashreplace")
+        scrubbed = _scrub(kind, text, around)
+        return value if scrubbed == text else scrubbed
+    if isinstance(value, (list, tuple)):
+        if kind == kinds.COMMAND and all(isinstance(item, str) for item in value):
+            return scrub_argv(value)
+        return [_value(key, kind, item, around, depth + 1) for item in value]
+    if isinstance(value, Mapping):
+        return {
+            inner: _value(str(inner), kinds.kind_of(str(inner)), item, around, depth + 1)
+            for inner, item in list(value.items())
+        }
+    return value
+
+
+def _whole(value: Any) -> Any:
+    if value is None or value == "":
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_whole(item) for item in value]
+    from otelprov.capture.scrub.mark import mark
+
+    if isinstance(value, (bytes, bytearray)):
+        return mark(bytes(value).decode("latin-1"))
+    if isinstance(value, (str, int, float)):
+        return mark(str.__str__(value) if isinstance(value, str) else repr(value))
+    return CUT
+
+
+def _scrub(kind: int, text: str, around: Mapping[str, Any]) -> str:
+    if kind == kinds.TEXT:
+        return scrub_text(text)
+    if kind == kinds.COMMAND:
+        return scrub_command_line(text)
+    if kind == kinds.STATEMENT:
+        from otelprov.capture.scrub.statements import scrub_statement
+
+        return scrub_statement(text, str(around.get(DB_SYSTEM_NAME) or around.get(DB_SYSTEM) or ""))
+    from otelprov.capture.scrub.urls import scrub_location, scrub_query
+
+    if kind == kinds.QUERY:
+        return scrub_text(scrub_query(text))
+    if kind == kinds.URL:
+        return scrub_text(scrub_location(text))
+    return scrub_location(text) if "://" in text else text
