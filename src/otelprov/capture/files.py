@@ -59,7 +59,9 @@ _MACHINERY = frozenset(
 _TRYING = ("tempfile", "_get_default_tempdir")
 
 
-def _is_machinery(module: str, function: str) -> bool:
+def is_machinery() -> bool:
+    """Whether the call that is being captured is Python's own business, or a log's."""
+    module, function = caller()
     return module in _MACHINERY or (module, function) == _TRYING
 
 
@@ -152,7 +154,7 @@ def data_entity(path: str | None, *, made: bool = False) -> Entity | None:
     if path is None:
         return None
     entity = resolved_file_entity(path)
-    if entity is None or _is_machinery(*caller()):
+    if entity is None or is_machinery():
         coverage.ignored += 1
         return None
     try:

@@ -113,7 +113,7 @@ def _write(entity: Entity, started: int, sources: Origins | None) -> None:
 
 
 def _deleted(entity: Entity, started: int) -> None:
-    if not entity.temporary:
+    if not entity.temporary and not files.is_machinery():
         record_io(PROVENANCE_OPERATION_DELETE, entity, scope=file_writes.SCOPE, start=started)
 
 

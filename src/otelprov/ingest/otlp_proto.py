@@ -13,6 +13,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
 from otelprov.ingest import sift as rules
+from otelprov.ingest import wire
 from otelprov.ingest.contract import MalformedError
 from otelprov.ingest.sift import Sift
 from otelprov.model.span import Span, SpanEvent, SpanLink
@@ -21,14 +22,14 @@ from otelprov.model.span import Span, SpanEvent, SpanLink
 def decode(data: bytes, sift: Sift) -> list[Span]:
     """Spans of interest in an ExportTraceServiceRequest. Raises MalformedError when it is none."""
     request = ExportTraceServiceRequest()
-    _parse(request, data)
+    _parse(request, data, wire.TRACES)
     return _traces(request, sift)
 
 
 def decode_logs(data: bytes, sift: Sift) -> list[Span]:
     """Events of ours in an ExportLogsServiceRequest, as spans. Raises MalformedError when it is none."""
     request = ExportLogsServiceRequest()
-    _parse(request, data)
+    _parse(request, data, wire.LOGS)
     spans: list[Span] = []
     for group in request.resource_logs:
         resource = attributes(group.resource.attributes, sift)
@@ -39,7 +40,7 @@ def decode_logs(data: bytes, sift: Sift) -> list[Span]:
                 if not name:
                     sift.foreign += 1
                     continue
-                ids = rules.hex_id(record.trace_id.hex(), 32), rules.hex_id(record.span_id.hex(), 16)
+                ids = _id(record.trace_id, 16), _id(record.span_id, 8)
                 if (record.trace_id and not ids[0]) or (record.span_id and not ids[1]):
                     sift.fault(rules.FAULT_RECORD_ID)
                 time = _time(record.time_unix_nano, sift) or _time(record.observed_time_unix_nano, sift)
@@ -51,7 +52,7 @@ def decode_unnamed(data: bytes, sift: Sift) -> list[Span]:
     """Decode a request of which nothing says whether it holds traces or logs. Raises MalformedError."""
     request = ExportTraceServiceRequest()
     try:
-        _parse(request, data)
+        _parse(request, data, wire.TRACES)
     except MalformedError as error:
         try:
             return decode_logs(data, sift)
@@ -78,7 +79,8 @@ def attributes(pairs: Iterable[KeyValue], sift: Sift) -> dict[str, Any]:
     return held
 
 
-def _parse(request: Any, data: bytes) -> None:
+def _parse(request: Any, data: bytes, kind: wire.Kind) -> None:
+    wire.check_protobuf(data, kind)
     try:
         request.ParseFromString(data)
     except (DecodeError, ValueError) as error:
@@ -108,16 +110,16 @@ def _of_interest(message: Message) -> bool:
 
 
 def _take(message: Message, scope: str, resource: dict[str, Any], sift: Sift, into: list[Span]) -> None:
-    trace_id, span_id = rules.hex_id(message.trace_id.hex(), 32), rules.hex_id(message.span_id.hex(), 16)
+    trace_id, span_id = _id(message.trace_id, 16), _id(message.span_id, 8)
     if not trace_id or not span_id:
         sift.fault(rules.FAULT_SPAN_ID if trace_id else rules.FAULT_TRACE_ID)
         return
-    parent_id = rules.hex_id(message.parent_span_id.hex(), 16)
+    parent_id = _id(message.parent_span_id, 8)
     if not parent_id and any(message.parent_span_id):
         sift.fault(rules.FAULT_PARENT_ID)
     links = []
     for link in message.links:
-        ids = rules.hex_id(link.trace_id.hex(), 32), rules.hex_id(link.span_id.hex(), 16)
+        ids = _id(link.trace_id, 16), _id(link.span_id, 8)
         if all(ids):
             links.append(SpanLink(*ids))
         else:
@@ -159,6 +161,10 @@ def _value(value: AnyValue, depth: int) -> Any:
 
 
 _SCALARS = ("string_value", "int_value", "bool_value", "double_value", "bytes_value")
+
+
+def _id(value: bytes, size: int) -> str:
+    return rules.hex_id(value.hex(), 2 * size) if len(value) == size else ""
 
 
 def _time(value: int, sift: Sift) -> int:

@@ -16,10 +16,11 @@ MAX_VALUES = 350_000
 MAX_JSON_GROUPS, MAX_JSON_COMMAS = 400_000, 800_000
 
 # A smaller one can't do harm, whatever it holds: a message takes two bytes.
-_HARMLESS = 64 * 1024
+_HARMLESS = 256 * 1024
 _MAX_DEPTH = 100
 # Fields without a message in them: so many of them are in order, and so many more for each message that was met.
 _SPARE_FIELDS, _FIELDS_A_MESSAGE = 50_000, 16
+_LONGEST_VARINT = 10
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -28,41 +29,41 @@ class TooMuchError(MalformedError):
 
 
 @dataclass(slots=True, eq=False)
-class _Kind:
+class Kind:
     """A message: what is counted when one is met, and the messages in it by the tag of their field."""
 
     counted: str
-    inside: dict[int, _Kind] = field(default_factory=dict)
+    inside: dict[int, Kind] = field(default_factory=dict)
 
 
-def _tags(**fields: tuple[int, _Kind]) -> dict[int, _Kind]:
+def _tags(**fields: tuple[int, Kind]) -> dict[int, Kind]:
     return {number << 3 | _BYTES: kind for number, kind in fields.values()}
 
 
-_VALUE = _Kind("values")
-_PAIR = _Kind("values", _tags(value=(2, _VALUE)))
+_VALUE = Kind("values")
+_PAIR = Kind("values", _tags(value=(2, _VALUE)))
 _VALUE.inside |= _tags(
-    array_value=(5, _Kind("values", _tags(values=(1, _VALUE)))),
-    kvlist_value=(6, _Kind("values", _tags(values=(1, _PAIR)))),
+    array_value=(5, Kind("values", _tags(values=(1, _VALUE)))),
+    kvlist_value=(6, Kind("values", _tags(values=(1, _PAIR)))),
 )
-_ENTITY = _Kind("values", _tags(id_keys=(3, _Kind("values")), description_keys=(4, _Kind("values"))))
-_RESOURCE = _Kind("values", _tags(attributes=(1, _PAIR), entity_refs=(3, _ENTITY)))
-_SCOPE = _Kind("values", _tags(attributes=(3, _PAIR)))
-_EVENT = _Kind("events", _tags(attributes=(3, _PAIR)))
-_LINK = _Kind("events", _tags(attributes=(4, _PAIR)))
-_SPAN = _Kind("spans", _tags(attributes=(9, _PAIR), events=(11, _EVENT), links=(13, _LINK)))
-_RECORD = _Kind("spans", _tags(body=(5, _VALUE), attributes=(6, _PAIR)))
+_ENTITY = Kind("values", _tags(id_keys=(3, Kind("values")), description_keys=(4, Kind("values"))))
+_RESOURCE = Kind("values", _tags(attributes=(1, _PAIR), entity_refs=(3, _ENTITY)))
+_SCOPE = Kind("values", _tags(attributes=(3, _PAIR)))
+_EVENT = Kind("events", _tags(attributes=(3, _PAIR)))
+_LINK = Kind("events", _tags(attributes=(4, _PAIR)))
+_SPAN = Kind("spans", _tags(attributes=(9, _PAIR), events=(11, _EVENT), links=(13, _LINK)))
+_RECORD = Kind("spans", _tags(body=(5, _VALUE), attributes=(6, _PAIR)))
 
 
-def _request(leaf: _Kind) -> _Kind:
-    scoped = _Kind("spans", _tags(scope=(1, _SCOPE), leaves=(2, leaf)))
-    return _Kind("spans", _tags(groups=(1, _Kind("spans", _tags(resource=(1, _RESOURCE), scoped=(2, scoped))))))
+def _request(leaf: Kind) -> Kind:
+    scoped = Kind("spans", _tags(scope=(1, _SCOPE), leaves=(2, leaf)))
+    return Kind("spans", _tags(groups=(1, Kind("spans", _tags(resource=(1, _RESOURCE), scoped=(2, scoped))))))
 
 
 TRACES, LOGS = _request(_SPAN), _request(_RECORD)
 
 
-def check_protobuf(data: bytes, kind: _Kind) -> None:
+def check_protobuf(data: bytes, kind: Kind) -> None:
     """Pass a request (`TRACES` or `LOGS`) that may be parsed. Raises TooMuchError, or MalformedError for no request.
 
     Time and memory do not depend on what `data` would unfold to: the count ends where a limit is passed.
@@ -75,12 +76,12 @@ def check_protobuf(data: bytes, kind: _Kind) -> None:
         raise MalformedError("not an OTLP protobuf request: it is cut off") from None
 
 
-def _count(data: bytes, kind: _Kind) -> None:
+def _count(data: bytes, kind: Kind) -> None:
     limits = {"spans": MAX_SPANS, "events": MAX_EVENTS, "values": MAX_VALUES}
     left = dict(limits)
     spare = _SPARE_FIELDS
     # What is left to look at of the messages around this one.
-    around: list[tuple[int, _Kind]] = []
+    around: list[tuple[int, Kind]] = []
     position, end, inside = 0, len(data), kind.inside
     while True:
         if position >= end:
@@ -115,7 +116,8 @@ def _count(data: bytes, kind: _Kind) -> None:
                     continue
             position += length
         elif wire == _VARINT:
-            while data[position] > 127:
+            stop = position + _LONGEST_VARINT
+            while data[position] > 127 and position < stop:
                 position += 1
             position += 1
         elif wire == _FIXED64:

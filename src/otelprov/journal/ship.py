@@ -20,7 +20,7 @@ from otelprov.journal.endpoint import Endpoint, from_environment, parse
 from otelprov.journal.folder import journal_files, open_journal
 from otelprov.journal.late_end import complete
 from otelprov.journal.position import POSITION_DIGITS, SHIPPED
-from otelprov.journal.request import combine, parse_line
+from otelprov.journal.request import combine, parse_line, yield_to_program
 from otelprov.journal.senders import Answer, Outcome, Sender, sender_for
 
 logger = logging.getLogger("otelprov")
@@ -116,7 +116,12 @@ class Shipper:
         lines, position = _read_lines(reader)
         if position == reader.position:
             return False
-        groups = [group for line in lines if (group := parse_line(line)) is not None and _leaves(group)]
+        groups = []
+        for line in lines:
+            group = parse_line(line)
+            if group is not None and _leaves(group):
+                groups.append(group)
+            yield_to_program()
         if groups and not self._send(reader, groups, report, deadline):
             return False
         reader.advance(position)
