@@ -15,8 +15,7 @@ def _load() -> None:
     if _loaded or os.environ.get("OTELPROV_AUTOLOAD", "").strip().lower() not in _SWITCHED_ON:
         return
     _loaded = True
-    if "opentelemetry.instrumentation.auto_instrumentation" in sys.modules or _under_launcher():
-        # The launcher's sitecustomize does all of this.
+    if _under_launcher() or _is_tool():
         return
     os.environ.setdefault("OTEL_PYTHON_DISTRO", "otelprov")
     os.environ.setdefault("OTEL_PYTHON_CONFIGURATOR", "otelprov")
@@ -28,7 +27,16 @@ def _load() -> None:
         sys.stderr.write(f"otelprov: this program is not observed: {type(error).__name__}: {error}\n")
 
 
+def _is_tool() -> bool:
+    """Our own command, which asks about runs and is none, and the launcher, which becomes the program."""
+    program = next((word for word in sys.orig_argv[1:2] if not word.startswith("-")), "")
+    return os.path.basename(program) in ("otelprov", "opentelemetry-instrument", "opentelemetry-bootstrap")
+
+
 def _under_launcher() -> bool:
+    """Whether the launcher's sitecustomize does all of this."""
+    if "opentelemetry.instrumentation.auto_instrumentation" in sys.modules:
+        return True
     marker = os.path.join("opentelemetry", "instrumentation", "auto_instrumentation")
     return any(part.rstrip(os.sep).endswith(marker) for part in os.environ.get("PYTHONPATH", "").split(os.pathsep))
 
