@@ -20,6 +20,10 @@ def _load() -> None:
     os.environ.setdefault("OTEL_PYTHON_DISTRO", "otelprov")
     os.environ.setdefault("OTEL_PYTHON_CONFIGURATOR", "otelprov")
     try:
+        from otelprov.distro.settings import correct_propagators
+
+        for line in correct_propagators():
+            sys.stderr.write(f"{line}\n")
         from opentelemetry.instrumentation.auto_instrumentation import initialize
 
         initialize(swallow_exceptions=True)

@@ -153,7 +153,7 @@ def test_handles_are_the_real_ones_and_close_as_always(recorded, mode, buffering
     file = open("a", mode, buffering)
     assert type(file) is kind
     assert "close" not in vars(file)
-    with pytest.raises(TypeError, match=rf"cannot pickle '_io.{kind.__name__}' object"):
+    with pytest.raises(TypeError, match=rf"cannot pickle '(_io\.)?{kind.__name__}'"):
         pickle.dumps(file)
     assert sys.getrefcount(file) == 2
     raw = weakref.ref(raw_file(file))

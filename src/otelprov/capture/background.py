@@ -81,6 +81,11 @@ def start() -> None:
         _background.thread.start()
 
 
+def is_here() -> bool:
+    """Whether the calling thread is ours."""
+    return _background.thread is not None and _background.thread.ident == threading.get_ident()
+
+
 def finish_once(deadline: float) -> None:
     """Wait until what is to be done once is done, at most until the deadline (time.monotonic())."""
     if _background.jobs:

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from types import ModuleType
 from typing import Any, Protocol
 
+from otelprov.capture import background
 from otelprov.capture.distributions import Distribution, distribution_of, is_namespace
 from otelprov.capture.fingerprint import file_version
 from otelprov.capture.import_record import LoadedModule, emit_span
@@ -80,6 +81,9 @@ class Tracker:
 
     def begin(self, name: str, spec: Any) -> Load | None:
         """A load begins in this thread."""
+        if background.is_here():
+            # What shipping needs is no import of the program's, and the program's last record may be written already.
+            return None
         above = _open.get()
         while above is not None and (above.ended or above.owner is not self):
             # A context that was copied while a module was being loaded, and is used after that.

@@ -66,6 +66,8 @@ from otelprov.semconv import (
     TELEMETRY_SDK_NAME,
 )
 
+# Of the half second that we may hold an exit up; the rest is for what we can't time, and for a busy machine.
+_SECONDS_TO_END = 0.35
 _ended = False
 _forks_watched = False
 
@@ -253,7 +255,7 @@ def finish(end: End) -> None:
     if recorder is None or _ended:
         return
     _ended = True
-    deadline = time.monotonic() + 0.5
+    deadline = time.monotonic() + _SECONDS_TO_END
     with quietly():
         do_before_end()
         if recorder.announce is not None:

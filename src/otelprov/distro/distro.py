@@ -13,6 +13,7 @@ from opentelemetry.instrumentation.dependencies import DependencyConflictError
 from opentelemetry.instrumentation.distro import BaseDistro
 
 from otelprov.capture.guard import failed
+from otelprov.distro.settings import correct
 
 _PREFIX, _OURS = "prov-", "otelprov_instrumentors."
 # What they observe is there before any import of the program's.
@@ -25,6 +26,8 @@ class OtelprovDistro(BaseDistro):  # type: ignore[misc]
     """Chosen by OTEL_PYTHON_DISTRO=otelprov, by `otelprov run`, or by being the only one."""
 
     def _configure(self, **kwargs: Any) -> None:
+        for line in correct():
+            logger.warning("%s", line)
         # Without these, an SDK with nothing set would try a Collector on localhost at the end of every program.
         os.environ.setdefault("OTEL_METRICS_EXPORTER", "none")
         os.environ.setdefault("OTEL_LOGS_EXPORTER", "none")

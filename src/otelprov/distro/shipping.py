@@ -36,26 +36,33 @@ def start_shipping(*, exporter: bool) -> None:
         return
     if endpoint is None:
         return
-    shipper: list[Shipper] = []
+    shippers: list[Shipper | None] = []
 
-    def get() -> Shipper:
+    def get() -> Shipper | None:
         # Made in the background thread: protobuf and gRPC cost start-up time.
-        if not shipper:
+        if not shippers:
             from otelprov.journal.senders import sender_for
             from otelprov.journal.ship import Shipper
 
-            shipper.append(Shipper(config.journal_folder(), sender_for(endpoint)))
-        return shipper[0]
+            try:
+                shippers.append(Shipper(config.journal_folder(), sender_for(endpoint)))
+            except OSError as error:
+                # A certificate that is not there: said once, not every second.
+                shippers.append(None)
+                logger.warning("otelprov ships nothing, the journal keeps all: %s", error)
+        return shippers[0]
 
     def tick() -> None:
-        recorder = current()
-        if recorder is not None:
-            get().tick(recorder.journal.path)
+        recorder, shipper = current(), get()
+        if recorder is not None and shipper is not None:
+            shipper.tick(recorder.journal.path)
 
     def last(deadline: float) -> None:
         recorder = current()
         if recorder is not None and recorder.journal.path and time.monotonic() < deadline:
-            get().ship_own(recorder.journal.path, deadline)
+            shipper = get()
+            if shipper is not None:
+                shipper.ship_own(recorder.journal.path, deadline)
 
     background.every("ship", _EVERY_SECONDS, tick)
     background.at_stop("ship", last)

@@ -10,7 +10,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import Any
 
 from otelprov.ingest.contract import MalformedError
 from otelprov.ingest.wire import TooMuchError
@@ -34,6 +34,7 @@ class TimedSocket(io.RawIOBase):
         self._deadline: float | None = None
 
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def begin(self) -> None:
@@ -45,6 +46,7 @@ class TimedSocket(io.RawIOBase):
         self._deadline = time.monotonic() + seconds
 
     def readinto(self, buffer: Any) -> int:
+        """Wait for what comes next, for as long as there is time."""
         left = self._idle if self._deadline is None else self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the sender took too long")
@@ -65,12 +67,12 @@ class Budget:
         self._lock = threading.Lock()
 
     @contextmanager
-    def body(self, stream: BinaryIO, length: int) -> Iterator[bytearray]:
+    def body(self, stream: io.BufferedIOBase, length: int) -> Iterator[bytearray]:
         """Read a body and hold its room while the block runs. Raises BusyError, and ConnectionError when cut off."""
         body = bytearray()
         try:
             while len(body) < length:
-                piece = stream.read1(min(length - len(body), PIECE))  # type: ignore[attr-defined]
+                piece = stream.read1(min(length - len(body), PIECE))
                 if not piece:
                     raise ConnectionError("the sender went away")
                 with self._lock:

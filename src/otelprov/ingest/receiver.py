@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import socket
 import sys
 import threading
-import time
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -22,17 +21,22 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from otelprov.errors import UsageError
 from otelprov.ingest import otlp_json, otlp_proto
+from otelprov.ingest.body import PIECE, Budget, BusyError, TimedSocket, unpacked
 from otelprov.ingest.contract import MalformedError
 from otelprov.ingest.sift import FAULT_SPAN_ID, FAULT_TRACE_ID, Sift
+from otelprov.ingest.wire import TooMuchError, check_json
 from otelprov.model.span import Span
 
 # Largest request after unpacking, in bytes.
 MAX_REQUEST = 16 * 2**20
-# Requests that are read at the same time; more of them wait for their turn.
-MAX_AT_ONCE = 8
+# Bodies, as they were sent, that are in memory at the same time.
+MAX_WAITING = 64 * 2**20
+# Requests that are unpacked and decoded at the same time; more of them wait for their turn.
+MAX_AT_ONCE = 2
+MAX_CONNECTIONS = 256
 _SECONDS_TO_SEND = 30
+_SECONDS_TO_WAIT = 10
 _SECONDS_TO_HEAR_OUT = 2.0
-_PIECE = 64 * 1024
 # A sender that is still sending does not hear an answer, so this much of a refused request is read and thrown away.
 _THROWN_AWAY = 64 * 2**20
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
@@ -49,8 +53,8 @@ class Receiver:
     """Serves `/v1/traces` and `/v1/logs` at `url` while it is entered as a context.
 
     `handle` gets the spans of interest of one request, one request at a time; the sender hears 200 after it returned,
-    and 503 ("send it again") when it raised. After the context was left it is not called again. `sift` counts what
-    came.
+    and 503 ("send it again") when it raised or there was no room for the request. After the context was left it is not
+    called again. `sift` counts what came.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Receiver:
         host: str = "127.0.0.1",
         port: int = 0,
         max_request: int = MAX_REQUEST,
+        seconds_to_send: float = _SECONDS_TO_SEND,
     ) -> None:
         self.sift = Sift()
         self.max_request = max_request
@@ -66,6 +71,9 @@ class Receiver:
         self._handle = handle
         self._handling = threading.Lock()
         self._ended = False
+        self.seconds_to_send = seconds_to_send
+        self.waiting = Budget(MAX_WAITING)
+        self.connections = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self.turns = threading.BoundedSemaphore(MAX_AT_ONCE)
         try:
             self._server = _Server((host, port), _Handler)
@@ -110,12 +118,37 @@ class Receiver:
                 self.sift.fault(what, count)
 
 
+_BUSY = "too busy: send it again"
+_TURNED_AWAY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n"
+    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+)
+_TURNED_AWAY %= (len(_NO_ROOM := json.dumps({"code": _UNAVAILABLE, "message": _BUSY}).encode()), _NO_ROOM)
+
+
 class _Server(ThreadingHTTPServer):
     # Waiting for each open connection would let a sender that keeps its connection stop us from ending.
     daemon_threads = True
     request_queue_size = 128
     block_on_close = False
     receiver: Receiver
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Give the connection a thread, or turn it away when there are too many."""
+        if self.receiver.connections.acquire(blocking=False):
+            super().process_request(request, client_address)
+            return
+        with contextlib.suppress(OSError):
+            request.settimeout(1)
+            request.sendall(_TURNED_AWAY)
+        self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve the connection to its end."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.receiver.connections.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Remember what went wrong in a connection; standard error belongs to the program."""
@@ -136,16 +169,36 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "otelprov"
     sys_version = ""
-    timeout = _SECONDS_TO_SEND
     _unread = 0
+
+    def setup(self) -> None:
+        """Read through a clock: what the base class has allows a sender any number of slow reads."""
+        super().setup()
+        self.rfile.close()
+        seconds = self.server.receiver.seconds_to_send
+        self._timed = TimedSocket(self.connection, seconds, seconds)
+        self.rfile = io.BufferedReader(self._timed, PIECE)
+
+    def handle_one_request(self) -> None:
+        """Serve one request of a connection."""
+        self._timed.begin()
+        self._unread = 0
+        super().handle_one_request()
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what the base class finds wrong with a request as everything else is answered."""
+        self._unread = -1
+        if self.request_version == "HTTP/0.9":
+            # As the base class takes a first line that it can't read; such an answer would have no status.
+            self.request_version = "HTTP/1.0"
+        self._refuse(_RefusedError(code, message or self.responses[code][0]), _JSON)
 
     def do_POST(self) -> None:
         content_type = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         length = self.headers.get("Content-Length", "")
         self._unread = int(length) if length.isascii() and length.isdigit() and len(length) <= 12 else -1
         try:
-            with self.server.receiver.turns:
-                answer = self._export(content_type)
+            answer = self._export(content_type)
         except _RefusedError as refused:
             self._refuse(refused, content_type)
         except (ConnectionError, TimeoutError):
@@ -173,16 +226,22 @@ class _Handler(BaseHTTPRequestHandler):
         if content_type not in decoders:
             raise _RefusedError(415, f"content type {content_type!r} is not understood: send {' or '.join(decoders)}")
         sift = Sift()
+        unpack = self._unpacking()
         try:
-            spans = decoders[content_type](self._body(), sift)
+            with self.server.receiver.waiting.body(self.rfile, self._unread) as body:
+                self._unread = 0
+                with self._turn():
+                    data = unpack(body)
+                    if content_type == _JSON:
+                        check_json(data)
+                    self._take(decoders[content_type](data, sift), sift)
+        except BusyError:
+            self._unread = -1 if self._unread else 0
+            raise _RefusedError(503, _BUSY, _UNAVAILABLE) from None
+        except TooMuchError as error:
+            raise _RefusedError(413, str(error)) from None
         except MalformedError as error:
             raise _RefusedError(400, str(error)) from None
-        try:
-            self.server.receiver.take(spans, sift)
-        except Exception as error:
-            # Not acknowledged, so the sender keeps it and tries again; what went wrong is not the sender's to know.
-            self.server.receiver.last_error = f"{type(error).__name__}: {error}"
-            raise _RefusedError(503, "could not be stored: send it again", _UNAVAILABLE) from None
         rejected = sift.faults.get(FAULT_TRACE_ID, 0) + sift.faults.get(FAULT_SPAN_ID, 0)
         if not sift.faults:
             return response()
@@ -193,7 +252,15 @@ class _Handler(BaseHTTPRequestHandler):
             answer.partial_success.rejected_spans = rejected
         return answer
 
-    def _body(self) -> bytes:
+    def _take(self, spans: list[Span], sift: Sift) -> None:
+        try:
+            self.server.receiver.take(spans, sift)
+        except Exception as error:
+            # Not acknowledged, so the sender keeps it and tries again; what went wrong is not the sender's to know.
+            self.server.receiver.last_error = f"{type(error).__name__}: {error}"
+            raise _RefusedError(503, "could not be stored: send it again", _UNAVAILABLE) from None
+
+    def _unpacking(self) -> Callable[[bytearray], bytes]:
         if self._unread < 0:
             raise _RefusedError(411, "a Content-Length is needed")
         limit = self.server.receiver.max_request
@@ -202,15 +269,17 @@ class _Handler(BaseHTTPRequestHandler):
             raise _RefusedError(415, f"content encoding {encoding!r} is not understood: send gzip, or none")
         if self._unread > limit:
             raise _RefusedError(413, f"the request is over {limit} bytes: send smaller batches")
-        body = self._received(self._unread)
-        return _unpacked(body, limit) if encoding == "gzip" else body
+        return bytes if encoding == "identity" else lambda body: unpacked(body, limit)
 
-    def _received(self, length: int) -> bytes:
-        body = self.rfile.read(length)
-        self._unread = 0
-        if len(body) < length:
-            raise ConnectionError("the sender went away")
-        return body
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        turns = self.server.receiver.turns
+        if not turns.acquire(timeout=_SECONDS_TO_WAIT):
+            raise BusyError
+        try:
+            yield
+        finally:
+            turns.release()
 
     def _answer(self, status: int, message: Any, content_type: str) -> None:
         if content_type == _PROTOBUF:
@@ -238,7 +307,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         left = min(self._unread, _THROWN_AWAY)
         try:
-            while left > 0 and (piece := self.rfile.read(min(left, _PIECE))):
+            while left > 0 and (piece := self.rfile.read(min(left, PIECE))):
                 left -= len(piece)
         except OSError:
             return
@@ -248,23 +317,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _hear_out(self) -> None:
         """Throw away what still comes: to close in the middle of it would take the answer from the sender."""
-        end = time.monotonic() + _SECONDS_TO_HEAR_OUT
         left = _THROWN_AWAY
         with contextlib.suppress(OSError):
-            self.connection.settimeout(_SECONDS_TO_HEAR_OUT)
+            self._timed.end_in(_SECONDS_TO_HEAR_OUT)
             self.connection.shutdown(socket.SHUT_WR)
-            while left > 0 and time.monotonic() < end and (piece := self.rfile.read1(_PIECE)):
+            while left > 0 and (piece := self.rfile.read1(PIECE)):
                 left -= len(piece)
-
-
-def _unpacked(body: bytes, limit: int) -> bytes:
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        data = unpacker.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise _RefusedError(400, f"the gzip is broken: {error}") from None
-    if len(data) > limit:
-        raise _RefusedError(413, f"the request unpacks to over {limit} bytes: send smaller batches")
-    if not unpacker.eof:
-        raise _RefusedError(400, "the gzip ends too early")
-    return data

@@ -11,7 +11,7 @@ from otelprov.ingest.contract import MalformedError
 # Limits of one request. The largest that an SDK or a Collector sends by default has 512 or 8192 spans.
 MAX_SPANS = 50_000
 MAX_EVENTS = 100_000
-MAX_VALUES = 350_000
+MAX_VALUES = 200_000
 # Lists, objects and commas of a JSON document.
 MAX_JSON_GROUPS, MAX_JSON_COMMAS = 400_000, 800_000
 
@@ -24,13 +24,16 @@ _LONGEST_VARINT = 10
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
+_ADVICE = "send smaller batches"
+
+
 class TooMuchError(MalformedError):
     """A request holds more than one request may."""
 
 
 @dataclass(slots=True, eq=False)
 class Kind:
-    """A message: what is counted when one is met, and the messages in it by the tag of their field."""
+    """A message: what is counted when one is met (where there is one at most, nothing), the messages in it by tag."""
 
     counted: str
     inside: dict[int, Kind] = field(default_factory=dict)
@@ -40,19 +43,19 @@ def _tags(**fields: tuple[int, Kind]) -> dict[int, Kind]:
     return {number << 3 | _BYTES: kind for number, kind in fields.values()}
 
 
-_VALUE = Kind("values")
-_PAIR = Kind("values", _tags(value=(2, _VALUE)))
-_VALUE.inside |= _tags(
-    array_value=(5, Kind("values", _tags(values=(1, _VALUE)))),
-    kvlist_value=(6, Kind("values", _tags(values=(1, _PAIR)))),
+_ONE_VALUE = Kind("")
+_PAIR = Kind("values", _tags(value=(2, _ONE_VALUE)))
+_ONE_VALUE.inside |= _tags(
+    array_value=(5, Kind("", _tags(values=(1, Kind("values", _ONE_VALUE.inside))))),
+    kvlist_value=(6, Kind("", _tags(values=(1, _PAIR)))),
 )
 _ENTITY = Kind("values", _tags(id_keys=(3, Kind("values")), description_keys=(4, Kind("values"))))
-_RESOURCE = Kind("values", _tags(attributes=(1, _PAIR), entity_refs=(3, _ENTITY)))
-_SCOPE = Kind("values", _tags(attributes=(3, _PAIR)))
+_RESOURCE = Kind("", _tags(attributes=(1, _PAIR), entity_refs=(3, _ENTITY)))
+_SCOPE = Kind("", _tags(attributes=(3, _PAIR)))
 _EVENT = Kind("events", _tags(attributes=(3, _PAIR)))
 _LINK = Kind("events", _tags(attributes=(4, _PAIR)))
 _SPAN = Kind("spans", _tags(attributes=(9, _PAIR), events=(11, _EVENT), links=(13, _LINK)))
-_RECORD = Kind("spans", _tags(body=(5, _VALUE), attributes=(6, _PAIR)))
+_RECORD = Kind("spans", _tags(body=(5, _ONE_VALUE), attributes=(6, _PAIR)))
 
 
 def _request(leaf: Kind) -> Kind:
@@ -104,13 +107,15 @@ def _count(data: bytes, kind: Kind) -> None:
                 length, position = _varint(data, position - 1)
             met = inside.get(tag)
             if met is not None:
-                left[met.counted] -= 1
-                if left[met.counted] < 0:
-                    raise TooMuchError(f"a request of over {limits[met.counted]} {met.counted}: send smaller batches")
-                spare += _FIELDS_A_MESSAGE
+                if met.counted:
+                    left[met.counted] -= 1
+                    if left[met.counted] < 0:
+                        raise TooMuchError(f"a request of over {limits[met.counted]} {met.counted}: {_ADVICE}")
+                    spare += _FIELDS_A_MESSAGE
                 if met.inside and length:
                     if position + length > end or len(around) >= _MAX_DEPTH:
                         raise MalformedError("not an OTLP protobuf request: cut off, or nested too deeply")
+                    spare -= 1
                     around.append((end, kind))
                     end, kind, inside = position + length, met, met.inside
                     continue
@@ -165,4 +170,4 @@ def check_json(data: bytes) -> None:
                 break
             position = found.end()
         else:
-            raise TooMuchError("a request of far too many objects or items: send smaller batches")
+            raise TooMuchError(f"a request of far too many objects or items: {_ADVICE}")

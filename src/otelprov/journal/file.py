@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 SUFFIX = ".jsonl"
 _LOCK_ATTEMPTS = 20
-_ATTEMPTS = 2
+_ATTEMPTS = 3
+_END = b"\n"
 
 Writer = Callable[[int, bytes], int]
 
@@ -40,6 +41,7 @@ class JournalWriter:
         self._files = 0
         self._milliseconds = 0
         self._torn = False
+        self._lines = 0
 
     def check(self) -> Left | None:
         """Look whether the open file is still ours and still there; None where all is well."""
@@ -70,21 +72,31 @@ class JournalWriter:
 
     def append(self, line: bytes) -> bool:
         """Write a line; False where only a part of it got in, which then spoils no other line."""
-        for _attempt in range(_ATTEMPTS):
-            torn = self._torn
-            # A signal handler that writes in between begins a line of its own, whatever became of this one.
-            self._torn = True
+        torn = self._torn
+        # A signal handler that writes in between begins a line of its own, whatever became of this one.
+        self._torn = True
+        rest = b"\n" + line if torn else line
+        for attempt in range(_ATTEMPTS):
+            lines = self._lines
             try:
-                whole = b"\n" + line if torn else line
-                written = self.write(self._fd, whole)
+                written = self.write(self._fd, rest)
             except OSError:
-                self._torn = torn
+                if rest == _END:
+                    break
+                if not attempt:
+                    self._torn = torn
                 raise
             self.size += written
-            if written == len(whole):
+            if written == len(rest):
+                self._lines += 1
                 self._torn = False
                 return True
-        return False
+            rest = rest[written:]
+            if lines != self._lines and rest != _END:
+                # A signal handler has written behind the first part.
+                rest = line
+        # Nothing but its end is missing, which comes with the next line.
+        return rest == _END
 
     def begin(self, line: bytes) -> int:
         """Make a new file with this line in it, and only then leave the old one; return the size of the old one."""

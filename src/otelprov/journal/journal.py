@@ -153,13 +153,14 @@ class Journal:
     def _begin(self, span: EndedSpan, payload: bytes) -> bool:
         """Begin a new file with this span and the full resource; False where that failed but there is an old file."""
         file = self._file
+        # The end of a run may have no later chance.
         if time.monotonic() >= self._broken_until or rank_of(span) is Rank.ENDS:
             before, after = _full_envelope(self.resource, span.scope)
             try:
                 self._budget.closed(file.begin(before + payload + after))
             except OSError as error:
-                # Try again in a second, not with every span; but the end of a run may have no later chance.
-                self._broken_until = time.monotonic() + 1.0
+                # Try again in a second, not with every span; but a line that is too long says nothing about others.
+                self._broken_until = time.monotonic() + (0.0 if error.errno == errno.EFBIG else 1.0)
                 self._broken_by = error.errno or errno.EIO
             else:
                 self._broken_until = 0.0

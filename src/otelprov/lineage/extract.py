@@ -134,46 +134,54 @@ def _take_entity(
         return
     known = found.get((relation, namespace, name))
     if known is None:
-        found[relation, namespace, name] = IoRecord(
-            run_id=text(attributes, PROVENANCE_RUN_ID),
-            process_id=text(attributes, PROVENANCE_PROCESS_ID),
-            trace_id=span.trace_id,
-            span_id=span.span_id,
-            relation=relation,
-            namespace=namespace,
-            name=name,
-            type=text(entity, PROVENANCE_ENTITY_TYPE) or "file",
-            version=text(entity, PROVENANCE_ENTITY_VERSION),
-            format=text(entity, PROVENANCE_ENTITY_FORMAT),
-            temporary=flag(entity, PROVENANCE_ENTITY_TEMPORARY),
-            operation=operation,
-            accumulates=relation == GENERATED and operation == PROVENANCE_OPERATION_APPEND,
-            parent_id=span.parent_id,
-            step_id=text(attributes, PROVENANCE_STEP_ID),
-            start=span.start,
-            end=max(span.end, span.start),
-            seq=number(attributes, PROVENANCE_SEQ, 0),
-            code_file=text(attributes, CODE_FILE_PATH),
-            code_line=number(attributes, CODE_LINE_NUMBER, 0),
-            rows=number(entity, PROVENANCE_ROWS),
-            columns=number(entity, PROVENANCE_COLUMNS),
-            size=number(entity, FILE_SIZE),
-            flow_complete=relation == GENERATED and flag(attributes, PROVENANCE_FLOW_COMPLETE),
-            evidence=text(entity, PROVENANCE_EVIDENCE),
-            source_trace=text(entity, PROVENANCE_SOURCE_TRACE_ID),
-            source_span=text(entity, PROVENANCE_SOURCE_SPAN_ID),
+        generated = relation == GENERATED
+        # In the order of the fields: by name, a record of so many would take three times as long to make.
+        known = found[relation, namespace, name] = IoRecord(
+            text(attributes, PROVENANCE_RUN_ID),
+            text(attributes, PROVENANCE_PROCESS_ID),
+            span.trace_id,
+            span.span_id,
+            relation,
+            namespace,
+            name,
+            text(entity, PROVENANCE_ENTITY_TYPE) or "file",
+            *_UNKNOWN_CONTENT,
+            operation,
+            generated and operation == PROVENANCE_OPERATION_APPEND,
+            span.parent_id,
+            text(attributes, PROVENANCE_STEP_ID),
+            span.start,
+            max(span.end, span.start),
+            number(attributes, PROVENANCE_SEQ, 0),
+            text(attributes, CODE_FILE_PATH),
+            number(attributes, CODE_LINE_NUMBER, 0),
+            *_UNKNOWN_SIZES,
+            generated and flag(attributes, PROVENANCE_FLOW_COMPLETE),
+            *_UNKNOWN_SOURCE,
         )
-        return
     # The attributes of the span and an event of it speak of the same thing: each fills what the other leaves open.
-    known.version = known.version or text(entity, PROVENANCE_ENTITY_VERSION)
-    known.format = known.format or text(entity, PROVENANCE_ENTITY_FORMAT)
-    known.temporary = known.temporary or flag(entity, PROVENANCE_ENTITY_TEMPORARY)
-    known.rows = known.rows if known.rows >= 0 else number(entity, PROVENANCE_ROWS)
-    known.columns = known.columns if known.columns >= 0 else number(entity, PROVENANCE_COLUMNS)
-    known.size = known.size if known.size >= 0 else number(entity, FILE_SIZE)
-    known.evidence = known.evidence or text(entity, PROVENANCE_EVIDENCE)
-    known.source_trace = known.source_trace or text(entity, PROVENANCE_SOURCE_TRACE_ID)
-    known.source_span = known.source_span or text(entity, PROVENANCE_SOURCE_SPAN_ID)
+    for key, field, read, unknown in _LEFT_OPEN:
+        if key in entity and getattr(known, field) == unknown:
+            setattr(known, field, read(entity, key))
+
+
+# Fields of an IoRecord that stand beside each other and are filled from `_LEFT_OPEN`.
+_UNKNOWN_CONTENT = ("", "", False)  # version, format, temporary
+_UNKNOWN_SIZES = (-1, -1, -1)  # rows, columns, size
+_UNKNOWN_SOURCE = ("", "", "")  # evidence, source_trace, source_span
+
+# Attributes that an entity may have, the fields that hold them, and what those hold without.
+_LEFT_OPEN: tuple[tuple[str, str, Callable[[Mapping[str, Any], str], Any], Any], ...] = (
+    (PROVENANCE_ENTITY_VERSION, "version", text, ""),
+    (PROVENANCE_ENTITY_FORMAT, "format", text, ""),
+    (PROVENANCE_ENTITY_TEMPORARY, "temporary", flag, False),
+    (PROVENANCE_ROWS, "rows", number, -1),
+    (PROVENANCE_COLUMNS, "columns", number, -1),
+    (FILE_SIZE, "size", number, -1),
+    (PROVENANCE_EVIDENCE, "evidence", text, ""),
+    (PROVENANCE_SOURCE_TRACE_ID, "source_trace", text, ""),
+    (PROVENANCE_SOURCE_SPAN_ID, "source_span", text, ""),
+)
 
 
 def _read_step(span: Span, attributes: Mapping[str, Any], records: Records) -> None:

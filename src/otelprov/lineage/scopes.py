@@ -16,12 +16,24 @@ class Scopes:
 
     def __init__(self, steps: Sequence[StepRecord]) -> None:
         self._steps = {step.span_id: step for step in steps}
-        self._chains: dict[str, tuple[str, ...]] = {}
+        # Facts of one step have the same answers, and are asked about again and again.
+        self._known: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
     def chain(self, io: IoRecord) -> tuple[str, ...]:
         """Span ids of the steps around a fact, the nearest first; a step that was not seen counts as one, too."""
+        return self._around(io)[0]
+
+    def isolating(self, io: IoRecord) -> tuple[str, ...]:
+        """The requests and tasks around a fact, the nearest first."""
+        return self._around(io)[1]
+
+    def scope_of(self, io: IoRecord) -> str:
+        """The nearest request or task around a fact, empty where there is none."""
+        return next(iter(self._around(io)[1]), "")
+
+    def _around(self, io: IoRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
         nearest = io.step_id or (io.parent_id if io.parent_id in self._steps else "")
-        known = self._chains.get(nearest)
+        known = self._known.get(nearest)
         if known is None:
             found: list[str] = []
             step_id = nearest
@@ -30,16 +42,8 @@ class Scopes:
                 found.append(step_id)
                 step = self._steps.get(step_id)
                 step_id = step.parent_step if step is not None else ""
-            known = self._chains[nearest] = tuple(found)
+            known = self._known[nearest] = tuple(found), tuple(filter(self._isolates, found))
         return known
-
-    def isolating(self, io: IoRecord) -> tuple[str, ...]:
-        """The requests and tasks around a fact, the nearest first."""
-        return tuple(step_id for step_id in self.chain(io) if self._isolates(step_id))
-
-    def scope_of(self, io: IoRecord) -> str:
-        """The nearest request or task around a fact, empty where there is none."""
-        return next(iter(self.isolating(io)), "")
 
     def _isolates(self, step_id: str) -> bool:
         step = self._steps.get(step_id)

@@ -37,6 +37,8 @@ class WeakReads:
             ends, heads = self._producers.setdefault((fact.io.namespace, fact.io.name), ([], []))
             ends.append(fact.io.end)
             heads.append(fact.head)
+        # Gone through twice, once to count.
+        self._places = [(self._bucket_key(fact), scopes.chain(fact.io), scopes.scope_of(fact.io)) for fact in reads]
         self._limit = limit
         self._rewind()
         self.overfull: set[str] = set()
@@ -72,11 +74,11 @@ class WeakReads:
         reads = self._reads
         while self._next < len(reads) and _is_before(reads[self._next].io, output):
             fact = reads[self._next]
+            key, chain, scope = self._places[self._next]
             self._next += 1
-            key = self._bucket_key(fact)
-            for step_id in self._scopes.chain(fact.io):
+            for step_id in chain:
                 _add(self._of_step.setdefault(step_id, {}), key, fact)
-            _add(self._of_scope.setdefault(self._scopes.scope_of(fact.io), {}), key, fact)
+            _add(self._of_scope.setdefault(scope, {}), key, fact)
 
     def _bucket_key(self, fact: Fact) -> Key:
         io = fact.io

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from otelprov.model.records import HEARTBEAT, LifeRecord, Records, StatementRecord, StepRecord
@@ -53,10 +55,23 @@ def merge_records(connection: sqlite3.Connection, records: Records) -> MergeRepo
 
 def refresh_runs(connection: sqlite3.Connection, runs: Iterable[str], derive: Derive | None) -> None:
     """Judge runs anew and, with `derive`, make their edges anew, inside a transaction of the caller's."""
-    for run_id in runs:
-        if derive is not None:
-            _derive_run(connection, run_id, derive)
-        judge_run(connection, run_id)
+    with _uncollected():
+        for run_id in runs:
+            if derive is not None:
+                _derive_run(connection, run_id, derive)
+            judge_run(connection, run_id)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles, which would go through all facts again and again and find none."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def stale_runs(connection: sqlite3.Connection) -> list[str]:

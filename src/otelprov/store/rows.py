@@ -58,11 +58,10 @@ def life_of(row: Row) -> LifeRecord:
 
 def fact_of(row: Row) -> Fact:
     """The fact of a row of FACT_COLUMNS."""
-    values = list(row[1 : 1 + len(_IO)])
+    values = list(row[1:-5])
     for index in _BOOLEANS:
         values[index] = bool(values[index])
-    head, node, hidden, scope, via_run = row[1 + len(_IO) :]
-    return Fact(row[0], IoRecord(*values), head, node, hidden, scope, bool(via_run))
+    return Fact(row[0], IoRecord(*values), *row[-5:-1], bool(row[-1]))
 
 
 def insert(table: str, columns: str) -> str:

@@ -36,6 +36,8 @@ _STATEMENT_HINTS = (
     "set pass",
 )
 _SHORTEST_SHAPE = 20
+# Number of the group of bare values.
+_BARE = 8
 _PEM = r"(?s)-----BEGIN [A-Z0-9 ]{1,60}+-----.{0,65536}?(?:-----END [A-Z0-9 ]{1,60}+-----|\Z)"
 _HEADER = (
     r"(?i)((?<![\w-])(?:(?:proxy-|x-)?authorization|(?:set-)?cookie2?)(?:\\{0,3}[\"'])?\s{0,3}(?:=>|[:=])\s{0,3}(?:\[(?!cut)|\()?"
@@ -46,12 +48,15 @@ _HEADER_PAIR = (
     r"(?i)(\(\s{0,3}b?[\"'](?:(?:proxy-|x-)?authorization|(?:set-)?cookie|[\w-]{0,40}(?:token|key|secret|password))[\"']\s{0,3},"
     r"\s{0,3}b?[\"'])([^\"']{1,8192})"
 )
-# The name of a value, what separates them, and the value: escaped, quoted, wrapped in a call, or bare.
-_ASSIGNMENT = (
-    r"(?<![\w.-])([A-Za-z_][\w.-]*+)((?:\\{0,3}[\"'\]]){0,2}(?::\s?[A-Za-z]\w{0,40}+)?\s{0,3}(?:=>|:=|==|!=|[=:])\s{0,3}"
-    r"(?:[A-Za-z][\w.]{0,60}+\(\s{0,2})?)"
-    r"(?:(\\{1,3}[\"'])([^\"'\\]{1,8192})|([bBrRuUfF]{0,2}\"\"\"|[bBrRuUfF]{0,2}\")((?:[^\"\\]|\\.){1,8192}+)"
-    r"|([bBrRuUfF]{0,2}')((?:[^'\\]|\\.){1,8192}+)|((?:[^\s&;,\"'\\]|,(?!\s|[\w.-]{1,40}[=:])|\\(?![\"'nrt])){1,8192}+))"
+# The name of a value and what separates them. The value is looked at on its own, and only where the name is secret:
+# else `error: password=x` would be a harmless `error` with all the rest for its value.
+_NAMED = r"(?<![\w.-])([A-Za-z_][\w.-]*+)(?:\\{0,3}[\"'\]]){0,2}\s{0,3}(?:=>|:=|==|!=|[=:])\s{0,3}"
+# Behind a type or in a call; escaped, quoted, or bare.
+_VALUE = (
+    r"((?:[A-Za-z][\w.\[\]]{0,40}+\s{0,3}=\s{0,3})?(?:[A-Za-z][\w.]{0,60}+\(\s{0,2})?)"
+    r"(?:(\\{1,3}[\"'])([^\"'\\]{1,8192})|([bBrRuUfF]{0,2}\"(?:\"\")?)((?:[^\"\\]|\\.){1,8192}+)"
+    r"|([bBrRuUfF]{0,2}'(?:'')?)((?:[^'\\]|\\.){1,8192}+)"
+    r"|((?:[^\s&;,\"'\\]|,(?!\s|[\w.-]{1,40}[=:])|\\(?![\"'nrt])){1,8192}+))"
 )
 _OPTION = r"(?<!\S)(--?([A-Za-z][\w.-]*+)[ \t]{1,4}[\"']?)([^\s\"'-][^\s\"']{0,4096})"
 _PROSE = (
@@ -180,29 +185,36 @@ def _scrub_logins(text: str) -> str:
     return scrub_logins(text)
 
 
-def _assignment(match: re.Match[str]) -> str:
-    from otelprov.capture.scrub.words import NO, STRONG, secrecy
+def _scrub_assignments(text: str) -> str:
+    from otelprov.capture.scrub.words import secrecy
 
-    found = secrecy(match[1])
-    if found == NO:
-        return match[0]
-    for opening, place in ((3, 4), (5, 6), (7, 8)):
-        value = match[place]
-        if value is not None:
-            little = value.lower() in _LITTLE or (found != STRONG and value.isdigit())
-            return match[0] if little else match[1] + match[2] + match[opening] + _mark(value)
-    value = match[9]
-    bare = value if value.startswith("[cut") else value.rstrip(")}]>,")
-    if not bare or bare.lower() in _LITTLE or _compiled(_PLACEHOLDER).fullmatch(value):
-        return match[0]
-    if value[0] == ":" and match[2].endswith("= "):
-        # A parameter of a statement.
-        return match[0]
-    if found != STRONG and (bare.isdigit() or _compiled(_PROSE_WORD).fullmatch(bare)):
-        return match[0]
-    if match[1].lower().endswith(("http", "https")) or value.startswith("//"):
-        return match[0]
-    return match[1] + match[2] + _mark(bare) + value[len(bare) :]
+    parts: list[str] = []
+    done = 0
+    for named in _compiled(_NAMED).finditer(text):
+        found = secrecy(named[1]) if named.start() >= done else 0
+        value = _compiled(_VALUE).match(text, named.end()) if found else None
+        if value is None or value.lastindex is None:
+            continue
+        secret = value[value.lastindex]
+        if value.lastindex == _BARE:
+            secret = secret if secret.startswith("[cut") else secret.rstrip(")}]>,")
+        if _is_secret(secret, found, named[0], bare=value.lastindex == _BARE):
+            start = value.start(value.lastindex)
+            parts += (text[done:start], _mark(secret))
+            done = start + len(secret)
+    return "".join(parts) + text[done:] if parts else text
+
+
+def _is_secret(value: str, found: int, named: str, *, bare: bool) -> bool:
+    from otelprov.capture.scrub.words import STRONG
+
+    if not value or value.lower() in _LITTLE or (found != STRONG and value.isdigit()):
+        return False
+    if not bare:
+        return True
+    if _compiled(_PLACEHOLDER).fullmatch(value) or (value[0] == ":" and named.endswith("= ")):
+        return False
+    return found == STRONG or _compiled(_PROSE_WORD).fullmatch(value) is None
 
 
 def _option(match: re.Match[str]) -> str:
@@ -278,7 +290,7 @@ def _scrub_keyed(text: str, lower: str) -> str:
         text = _cutting(_HEADER, text)
     if "('" in lower or '("' in lower or "(b" in lower:
         text = _cutting(_HEADER_PAIR, text)
-    text = _compiled(_ASSIGNMENT).sub(_assignment, text)
+    text = _scrub_assignments(text)
     if " " in text:
         if "-" in text:
             text = _compiled(_OPTION).sub(_option, text)
