@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: setup demo test lint fmt generate lock overlays backends bench clean
+.PHONY: setup demo test lint fmt generate lock overlays backends fuzz kill bench clean
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml constraints.txt
@@ -48,8 +48,21 @@ overlays: $(STAMP)
 backends: $(STAMP)
 	$(BIN)/python tools/backends.py
 
+# Coverage-guided fuzzing of every decoder, SECONDS for each; what is found is left in fuzz-out.
+SECONDS ?= 60
+fuzz: $(STAMP)
+	for target in otlp_proto otlp_json otlp_file receiver; do \
+	  mkdir -p fuzz-out/$$target && \
+	  $(BIN)/python tests/fuzz/fuzz_decoders.py $$target fuzz-out/$$target -max_total_time=$(SECONDS) || exit 1; \
+	done
+
+# SIGKILL at random moments, of observed programs and of the receiver.
+KILLS ?= 500
+kill: $(STAMP)
+	KILLS=$(KILLS) $(BIN)/python -m pytest -s tests/e2e/test_kill_storm.py
+
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-out
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-out fuzz-out

@@ -13,7 +13,7 @@ SEED = 20_240
 
 
 class Item(NamedTuple):
-    """`where` is the name of an attribute, or `argv`, `name`, `event`, `status`; `half` is 0 (tuned on) or 1 (held out)."""
+    """`where` is an attribute, or `argv`, `name`, `event`, `status`; `half` is 0 (tuned on) or 1 (held out)."""
 
     channel: str
     where: str

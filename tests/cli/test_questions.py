@@ -5,6 +5,7 @@ import json
 
 import pytest
 import recorded
+from observed import Observed
 from recorded import T0, Program
 
 from otelprov.semconv import names
@@ -176,6 +177,26 @@ def test_unused_files_of_all_runs_and_of_one(otelprov, tmp_path):
     assert [path.rpartition("/")[2] for path in one.document["unused"]] == ["b.py", "c.py", "main.py"]
     assert otelprov("imports", "unused", "--root", str(root / "pkg")).status == 0
     assert otelprov("imports", "unused", "--root", str(tmp_path / "none")).status == 3
+
+
+def test_a_module_that_failed_to_load_is_not_loaded(otelprov, tmp_path):
+    observed = Observed(tmp_path)
+    observed.home = otelprov.home
+    root = observed.folder.resolve()
+    for name, text in {
+        "fine.py": "",
+        "broken.py": "import fine\nraise RuntimeError('not here')\n",
+        "later.py": "import os\nif 'READY' not in os.environ:\n    raise ImportError('not yet')\n",
+        "main.py": "for name in ('broken', 'later'):\n    try:\n        __import__(name)\n    except Exception:\n        pass\n",
+    }.items():
+        observed.write(name, text)
+    observed.script("main.py")
+    unused = otelprov("imports", "unused", "--root", str(root))
+    assert unused.out.splitlines() == [str(root / "broken.py"), str(root / "later.py")]
+    assert "failed: RuntimeError" in otelprov("imports", "last").out
+    # What another run loaded is loaded.
+    observed.script("main.py", READY="1")
+    assert otelprov("imports", "unused", "--root", str(root)).out.splitlines() == [str(root / "broken.py")]
 
 
 def test_unused_files_without_any_run(otelprov, tmp_path):

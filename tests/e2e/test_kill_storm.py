@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import random
@@ -11,22 +12,22 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-import pytest
 from backend_processes import wait_until
-from launch import BIN, OBSERVED, environment
-from otlp_documents import line, span
+from launch import OBSERVED, environment
+from otlp_documents import line, pairs, span
 
-from otelprov.ingest.otlp_json import decode
-from otelprov.ingest.sift import Sift
 from otelprov.lineage.intake import take_in_journals
 from otelprov.semconv import names
 from otelprov.store import open_store
 
 KILLS = int(os.environ.get("KILLS", "40"))
+RECEIVER_KILLS = KILLS // 2
 AT_ONCE = 2
 SEED = 20261121
 
@@ -80,20 +81,24 @@ def _check(folder: Path, acknowledged: list[str]) -> str:
     """Compare what was acknowledged with the journal and the store; the status of the run, `""` for none."""
     journals = sorted((folder / "home" / "journal").glob("*.jsonl"))
     found: list[tuple[str, str]] = []
-    told: list[str] = []
+    told: set[str] = set()
     for journal in journals:
-        *whole, rest = journal.read_bytes().split(b"\n")
-        for one in whole:
-            json.loads(one)
-            spans = decode(one, Sift())
-            found += [(each.trace_id, each.span_id) for each in spans if each.span_id]
-            told += [each["name"] for each in _spans(json.loads(one))]
+        # Every line but the last is whole.
+        for one in journal.read_bytes().split(b"\n")[:-1]:
+            spans = [
+                each
+                for group in json.loads(one).get("resourceSpans", [])
+                for scoped in group["scopeSpans"]
+                for each in scoped["spans"]
+            ]
+            found += [(each["traceId"], each["spanId"]) for each in spans]
+            told |= {each["name"] for each in spans}
     assert len(set(found)) == len(found)
     missing = [
         name
         for number in acknowledged
         for name in (f"write {number.strip()}.txt", f"order {number.strip()}")
-        if name not in set(told)
+        if name not in told
     ]
     assert not missing, (len(acknowledged), missing[:5])
     with closing(open_store(str(folder / "home" / "store.db"))) as store:
@@ -108,12 +113,6 @@ def _check(folder: Path, acknowledged: list[str]) -> str:
         assert not acknowledged
         return ""
     return runs[0].status
-
-
-def _spans(document: dict) -> list[dict]:
-    return [
-        one for group in document.get("resourceSpans", []) for scoped in group["scopeSpans"] for one in scoped["spans"]
-    ]
 
 
 def test_a_program_killed_at_any_moment_has_recorded_what_it_has_done(tmp_path: Path) -> None:
@@ -136,3 +135,90 @@ def test_a_program_killed_at_any_moment_has_recorded_what_it_has_done(tmp_path: 
         f"{KILLS} kills, {sum(count for count, _ in done)} acknowledged, {[s for _, s in done].count('')} unannounced"
     )
     assert sum(count for count, _ in done) > KILLS
+
+
+class Sender(threading.Thread):
+    """Sends batches until told to end; one that was not acknowledged is sent again, as every exporter does."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.url = ""
+        self.ending = threading.Event()
+        self.acknowledged: set[str] = set()
+        self.again = 0
+        self._first = number * 1_000_000
+
+    def run(self) -> None:
+        for start in range(self._first + 1, self._first + 1_000_000, 5):
+            written = {f"/data/{number}": number for number in range(start, start + 5)}
+            body = line(*(_write(name, number) for name, number in written.items()))
+            while not self._accepted(body):
+                self.again += 1
+                if self.ending.wait(0.01):
+                    return
+            self.acknowledged |= set(written)
+
+    def _accepted(self, body: bytes) -> bool:
+        address = urllib.parse.urlsplit(self.url)
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=10)
+        try:
+            connection.request("POST", "/v1/traces", body, {"Content-Type": "application/json"})
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+def _write(name: str, number: int) -> dict[str, Any]:
+    values = {
+        names.PROVENANCE_KIND: names.PROVENANCE_KIND_IO,
+        names.PROVENANCE_RUN_ID: "a" * 32,
+        names.PROVENANCE_PROCESS_ID: "b" * 16,
+        names.PROVENANCE_SEQ: number,
+        names.PROVENANCE_OPERATION: names.PROVENANCE_OPERATION_WRITE,
+        names.PROVENANCE_ENTITY_NAMESPACE: "file",
+        names.PROVENANCE_ENTITY_NAME: name,
+        names.PROVENANCE_ENTITY_TYPE: "file",
+    }
+    event = {"name": names.EVENT_PROVENANCE_ENTITY_GENERATED, "timeUnixNano": "1790000000000000000"}
+    return span(number, values, events=[event | {"attributes": pairs(values)}])
+
+
+def test_a_receiver_killed_at_any_moment_has_stored_what_it_acknowledged(tmp_path: Path) -> None:
+    chance = random.Random(SEED)
+    store_path = str(tmp_path / "store.db")
+    senders = [Sender(number) for number in range(2)]
+    for number in range(RECEIVER_KILLS):
+        with subprocess.Popen(
+            [sys.executable, "-c", SERVER, store_path],
+            env=environment(tmp_path / "home"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as server:
+            assert server.stdout is not None
+            assert server.stderr is not None
+            url = server.stdout.readline().decode().strip()
+            assert url, server.stderr.read().decode()
+            for sender in senders:
+                sender.url = url
+                if not number:
+                    sender.start()
+            before = sum(len(sender.acknowledged) for sender in senders)
+            wait_until(lambda: sum(len(one.acknowledged) for one in senders) > before, "an acknowledgement")  # noqa: B023
+            time.sleep(chance.uniform(0, 0.25))
+            server.kill()
+        acknowledged = set[str]().union(*(set(sender.acknowledged) for sender in senders))
+        with closing(open_store(store_path)) as store:
+            stored = {entity.name: entity.generated for entity in store.entities("*", limit=None)}
+        assert acknowledged <= set(stored)
+        assert set(stored.values()) == {1}
+    for sender in senders:
+        sender.ending.set()
+    for sender in senders:
+        sender.join()
+    with closing(sqlite3.connect(store_path)) as database:
+        assert database.execute("pragma integrity_check").fetchall() == [("ok",)]
+    sent_again = sum(sender.again for sender in senders)
+    print(f"{RECEIVER_KILLS} kills, {len(acknowledged)} acknowledged, sent again {sent_again} times")
+    assert sent_again

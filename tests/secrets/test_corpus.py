@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""At most 2 % of the corpus leaks, in the half that the rules were tuned on and in the other; no harmless name is damaged."""
+"""At most 2 % of the corpus leaks, in the half that was tuned on and in the other; no harmless name is damaged."""
 
 from __future__ import annotations
 

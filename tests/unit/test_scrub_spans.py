@@ -69,7 +69,20 @@ def test_statements_of_others_lose_their_values(system: str, statement: str, exp
 
 
 def test_our_own_statements_are_sanitized_already_and_left_alone() -> None:
-    assert one("db.query.text", "SELECT 'a'", scope="otelprov.sqlite3") == "SELECT 'a'"
+    ours = {"scope": "otelprov.sqlite3", "provenance.kind": "io", "db.system.name": "sqlite"}
+    assert one("db.query.text", "SELECT 'a'", **ours) == "SELECT 'a'"
+    # But for what SQLite alone takes for texts.
+    assert one("db.query.text", f'INSERT INTO "t" VALUES (?, "{SECRET}")', **ours) == 'INSERT INTO "t" VALUES (?, ?)'
+    assert one("db.query.text", f'SELECT "a" FROM t WHERE b = "{SECRET}" ORDER BY "a"', **ours) == (
+        'SELECT "a" FROM t WHERE b = ? ORDER BY "a"'
+    )
+    joined = 'SELECT 1 FROM "a" JOIN "b" ON "a"."id" = "b"."id"'
+    assert one("db.query.text", joined, **ours) == joined.replace("1", "?")
+
+
+def test_a_statement_that_a_user_hangs_onto_a_step_is_sanitized() -> None:
+    step = {"scope": "otelprov", "provenance.kind": "step"}
+    assert one("db.query.text", f"SELECT '{SECRET}'", **step) == "SELECT ?"
 
 
 def test_names_lose_only_what_urls_hide() -> None:

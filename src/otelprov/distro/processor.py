@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -21,7 +20,6 @@ from otelprov.journal.encode import EndedSpan
 from otelprov.semconv import PROVENANCE_RUN_ID, SCHEMA_URL
 
 _OWN_SCOPE = "otelprov"
-_attached: TracerProvider | None = None
 
 
 class SpanJournal(SpanProcessor):
@@ -110,27 +108,27 @@ def attach_to_provider(*, guest: bool) -> None:
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
         _attach(provider, guest)
-    else:
-        _watch_for_provider()
+    _watch_for_providers()
 
 
 def _attach(provider: TracerProvider, guest: bool) -> None:
-    global _attached
     recorder = current()
-    if recorder is None or _attached is provider:
+    if recorder is None or any(isinstance(processor, SpanJournal) for processor in _processors(provider)):
         return
-    _attached = provider
     # The provider's own processors before ours is added: they are the application's way out.
-    if guest:
+    if guest and recorder.forward is None:
         recorder.forward = _forwarder(provider)
     provider.add_span_processor(SpanJournal())
+
+
+def _processors(provider: TracerProvider) -> tuple[SpanProcessor, ...]:
+    return getattr(getattr(provider, "_active_span_processor", None), "_span_processors", ())
 
 
 def _forwarder(provider: TracerProvider) -> Callable[[EndedSpan], None]:
     def forward(span: EndedSpan) -> None:
         readable = readable_span(span, provider.resource)
-        processors: Any = getattr(provider, "_active_span_processor", None)
-        for processor in getattr(processors, "_span_processors", ()):
+        for processor in _processors(provider):
             if not isinstance(processor, SpanJournal):
                 with guard("an exporter of the application's"):
                     processor.on_end(readable)
@@ -138,16 +136,16 @@ def _forwarder(provider: TracerProvider) -> Callable[[EndedSpan], None]:
     return forward
 
 
-def _watch_for_provider() -> None:
+def _watch_for_providers() -> None:
     original = trace.set_tracer_provider
 
     def set_tracer_provider(tracer_provider: trace.TracerProvider) -> None:
         original(tracer_provider)
         with guard("taking our place in the application's provider"):
-            found = trace.get_tracer_provider()
-            if isinstance(found, TracerProvider):
-                # The application set it up itself, exporters included.
-                _attach(found, guest=True)
+            if isinstance(tracer_provider, TracerProvider):
+                # The application set it up itself, exporters included. Where another one is global already, the
+                # application may go on to use its own directly: those spans are its too.
+                _attach(tracer_provider, guest=trace.get_tracer_provider() is tracer_provider)
 
     trace.set_tracer_provider = set_tracer_provider
 

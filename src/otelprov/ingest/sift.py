@@ -92,6 +92,7 @@ def record_span(
 ) -> Span:
     """A log record of ours as the zero-length span of one event that it would have been in a trace."""
     carried = {names.PROVENANCE_KIND: names.PROVENANCE_KIND_RECORD}
-    carried |= {key: attributes[key] for key in _IDENTIFYING if key in attributes}
+    for said in (resource, attributes):
+        carried |= {key: said[key] for key in _IDENTIFYING if key in said}
     event = SpanEvent(name, time, {key: value for key, value in attributes.items() if key != _EVENT_NAME})
     return Span(trace_id, span_id, "", name, time, time, carried, resource, scope, events=[event])

@@ -207,6 +207,17 @@ def _read_step(span: Span, attributes: Mapping[str, Any], records: Records) -> N
         _read_io(span, {**attributes, PROVENANCE_STEP_ID: span.span_id}, records)
 
 
+def _read_record(span: Span, attributes: Mapping[str, Any], records: Records) -> None:
+    read_record(span, attributes, records)
+    # Entities of a log record, which knows what was used or generated and in which span, but not by what operation.
+    found: dict[tuple[str, str, str], IoRecord] = {}
+    for event in span.events:
+        relation = _RELATION_OF_EVENT.get(event.name)
+        if relation is not None:
+            _take_entity(found, span, {**event.attributes, **attributes}, event.attributes, relation, "")
+    records.ios.extend(found.values())
+
+
 def _read_import(span: Span, attributes: Mapping[str, Any], records: Records) -> None:
     elapsed = max(span.end - span.start, 0) / 1e9
     records.modules.append(_module(span, attributes, attributes, -1, elapsed))
@@ -248,5 +259,5 @@ _READERS: dict[str, Callable[[Span, Mapping[str, Any], Records], None]] = {
     PROVENANCE_KIND_STEP: _read_step,
     PROVENANCE_KIND_IMPORT: _read_import,
     PROVENANCE_KIND_RUN: read_run,
-    PROVENANCE_KIND_RECORD: read_record,
+    PROVENANCE_KIND_RECORD: _read_record,
 }

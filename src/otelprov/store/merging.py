@@ -13,7 +13,7 @@ from typing import Any
 from otelprov.model.records import HEARTBEAT, LifeRecord, Records, StatementRecord, StepRecord
 from otelprov.semconv import PROVENANCE_PROCESS_RECORDS
 from otelprov.store import ranges, rows
-from otelprov.store.contract import Derive, MergeReport
+from otelprov.store.contract import Derive, Derived, MergeReport
 from otelprov.store.judging import judge_run
 
 # What a table keeps: the columns, and which of them are the key.
@@ -38,7 +38,8 @@ def merge_records(connection: sqlite3.Connection, records: Records) -> MergeRepo
         else:
             # Taken apart once is enough: another parser today would add tables that the first one did not see.
             report.known += len(statement.facts)
-    _take(connection, report, runs, "fact", rows.IO_COLUMNS, _IO_KEY, map(rows.io_row, facts), tuple)
+    told = map(rows.io_row, facts)
+    _take(connection, report, runs, "fact", rows.IO_COLUMNS, _IO_KEY, told, tuple, rows.is_of_a_span)
     connection.executemany(
         "INSERT INTO entity VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET type = min(type, excluded.type) "
         "WHERE excluded.type < type",
@@ -88,6 +89,7 @@ def _take(
     key: str,
     values: Iterable[rows.Row],
     key_of: Callable[[rows.Row], Any],
+    is_better: Callable[[rows.Row], bool] | None = None,
 ) -> None:
     statement = rows.insert(table, columns)
     # All names are constants of this module.
@@ -100,8 +102,13 @@ def _take(
             continue
         report.known += 1
         known = connection.execute(look_up, key_of(row)[: _parameters(key)]).fetchone()
-        if known is not None and tuple(known) != row:
+        if known is None or tuple(known) == row:
+            continue
+        if is_better is None or is_better(row) == is_better(known):
             _note_conflict(connection, report, table, columns, row)
+        elif is_better(row):
+            connection.execute(rows.replace(table, columns), row)
+            runs.add(row[run_at])
 
 
 def _parameters(key: str) -> int:
@@ -215,12 +222,19 @@ def _derive_run(connection: sqlite3.Connection, run_id: str, derive: Derive) -> 
     connection.executemany(
         "UPDATE fact SET head = ?, node = ?, hidden = ?, scope = ?, via_run = ? WHERE id = ?", changed
     )
-    connection.execute("DELETE FROM derived WHERE run_id = ?", (run_id,))
-    connection.executemany(
-        "INSERT INTO derived VALUES (?, ?, ?, ?, ?)",
-        [(edge.output, edge.input, edge.evidence, edge.shown_by, run_id) for edge in found.edges],
-    )
+    _replace_edges(connection, run_id, found.edges)
     connection.execute("UPDATE run SET stale = 0, left_out = ? WHERE run_id = ?", (json.dumps(found.missing), run_id))
+
+
+def _replace_edges(connection: sqlite3.Connection, run_id: str, edges: Iterable[Derived]) -> None:
+    """Leave the run with just these edges; of a server that goes on, nearly all of them are there already."""
+    query = "SELECT output, input, evidence, shown_by FROM derived WHERE run_id = ?"
+    known = set(connection.execute(query, (run_id,)))
+    wanted = {(edge.output, edge.input, edge.evidence, edge.shown_by) for edge in edges}
+    gone = [edge[:2] for edge in known - wanted]
+    connection.executemany("DELETE FROM derived WHERE output = ? AND input = ?", gone)
+    new = [(*edge, run_id) for edge in sorted(wanted - known)]
+    connection.executemany("INSERT INTO derived VALUES (?, ?, ?, ?, ?)", new)
 
 
 def _short(name: str) -> str:

@@ -28,6 +28,7 @@ _STEP = _names(StepRecord)
 _MODULE = _names(ModuleRecord)
 _STATEMENT = _names(StatementRecord, frozenset({"facts"}))
 _LIFE = _names(LifeRecord, frozenset({"details"}))
+_OPERATION = _IO.index("operation")
 _BOOLEANS = [_IO.index(name) for name in ("temporary", "accumulates", "flow_complete")]
 
 # Columns in the order in which the records hold them; a column can't well be called index.
@@ -61,11 +62,26 @@ def fact_of(row: Row) -> Fact:
     values = list(row[1:-5])
     for index in _BOOLEANS:
         values[index] = bool(values[index])
-    return Fact(row[0], IoRecord(*values), *row[-5:-1], bool(row[-1]))
+    head, node, hidden, scope, via_run = row[-5:]
+    return Fact(row[0], IoRecord(*values), head, node, hidden, scope, bool(via_run))
+
+
+def is_of_a_span(row: Row) -> bool:
+    """Whether a row of IO_COLUMNS is told by the span itself, which knows more of it than a log record about it."""
+    return bool(row[_OPERATION])
 
 
 def insert(table: str, columns: str) -> str:
     """An INSERT that leaves a row of before as it is."""
+    return f"{_insert('INSERT', table, columns)} ON CONFLICT DO NOTHING"
+
+
+def replace(table: str, columns: str) -> str:
+    """An INSERT that puts a new row into the place of one of before."""
+    return _insert("INSERT OR REPLACE", table, columns)
+
+
+def _insert(verb: str, table: str, columns: str) -> str:
     marks = ", ".join("?" * (columns.count(",") + 1))
     # Table and columns are constants of this package.
-    return f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
+    return f"{verb} INTO {table} ({columns}) VALUES ({marks})"

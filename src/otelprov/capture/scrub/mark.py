@@ -24,7 +24,7 @@ def mark(secret: str) -> str:
     """
     if not secret or _MARK.fullmatch(secret) or rules.kept(secret):
         return secret
-    key = _key(config.home())
+    key = _key(config.HOME.text())
     if not key:
         return BARE
     import hmac
@@ -33,8 +33,9 @@ def mark(secret: str) -> str:
 
 
 @functools.lru_cache(maxsize=4)
-def _key(home: str) -> bytes:
+def _key(_chosen: str) -> bytes:
     with quietly():
+        home = config.home()
         path = os.path.join(home, KEY_FILE)
         try:
             return _read(path)

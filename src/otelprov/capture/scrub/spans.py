@@ -11,24 +11,27 @@ from otelprov.capture.scrub import kinds
 from otelprov.capture.scrub.argv import scrub_argv, scrub_command_line
 from otelprov.capture.scrub.text import CUT, scrub_text
 from otelprov.journal.encode import EndedSpan
-from otelprov.semconv import DB_SYSTEM, DB_SYSTEM_NAME
+from otelprov.semconv import DB_SYSTEM, DB_SYSTEM_NAME, PROVENANCE_KIND, PROVENANCE_KIND_IO
 
 _OWN_SCOPE = "otelprov"
 _MAX_DEPTH = 8
+_SAFE, _NAME = kinds.SAFE, kinds.NAME
 _PLAIN = frozenset({int, bool, float, type(None)})
 
 
 def scrub_span(span: EndedSpan) -> EndedSpan:
     """The span without secrets in its name, attributes, events and status; the same object where there are none."""
     try:
-        own = span.scope.startswith(_OWN_SCOPE)
-        attributes = _attributes(span.attributes, own)
-        events = [(_name(name), time, _attributes(values, own)) for name, time, values in span.events]
+        # What a user hangs onto a declared step is foreign, whatever the scope.
+        own = span.scope.startswith(_OWN_SCOPE) and span.attributes.get(PROVENANCE_KIND) == PROVENANCE_KIND_IO
         changed = span
+        attributes = _attributes(span.attributes, own)
         if attributes is not span.attributes:
             changed = changed._replace(attributes=attributes)
-        if any(new[0] is not old[0] or new[2] is not old[2] for new, old in zip(events, span.events, strict=True)):
-            changed = changed._replace(events=events)
+        if span.events:
+            events = [(_name(name), time, _attributes(values, own)) for name, time, values in span.events]
+            if events != list(span.events):
+                changed = changed._replace(events=events)
         name = _name(span.name)
         if name is not span.name:
             changed = changed._replace(name=name)
@@ -68,12 +71,15 @@ def _name(name: str) -> str:
 
 def _attributes(attributes: Mapping[str, Any], own: bool) -> Mapping[str, Any]:
     changed: dict[str, Any] | None = None
+    listed = kinds.listed()
     # A copy, because another thread may still be changing the mapping.
     for key, value in list(attributes.items()):
-        kind = kinds.kind_of(key)
-        if kind == kinds.SAFE or (kind == kinds.NAME and type(value) is str and "://" not in value):
+        kind = listed.get(key)
+        if kind is None:
+            kind = kinds.kind_of(key)
+        if kind == _SAFE or (kind == _NAME and type(value) is str and "://" not in value):
             continue
-        if own and kind == kinds.STATEMENT:
+        if own and kind == kinds.STATEMENT and '"' not in value:
             # Sanitized where it was seen.
             continue
         try:

@@ -14,12 +14,15 @@ _DOCUMENTS = frozenset(
 )
 _DOUBLE_QUOTED = frozenset({"mysql", "mariadb", "sqlite"})
 _MAX = 10_000
+# Longer ones are data: 1 MB must not take the program a second.
+_MAX_SQL = 32_768
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"(?!\s{0,8}:)|\'(?:[^\'\\]|\\.)*+\'(?!\s{0,8}:)|(?<![\w"])-?\d[\d.eE+-]*+')
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.|"")*+"')
+# A string, with the colon behind it where it is a key, or a number.
+_STRING = re.compile(r"""("(?:[^"\\]|\\.)*+"?+|'(?:[^'\\]|\\.)*+'?+)(\s{0,8}:)?|(?<![\w"'])-?\d[\d.eE+-]*+""")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.|"")*+"?+')
 # A name stands in double quotes too, but never as a whole row of values or behind a comparison.
 _ROWS = re.compile(r"(?i)\bvalues\s*+\(.*", re.DOTALL)
-_COMPARED = re.compile(r'(?i)((?:[=<>]|\blike|\bby)\s*+)"[^".]*+"(?!\s*+\.)')
+_COMPARED = re.compile(r'(?i)((?:[=<>]|\blike|\bidentified\s++by)\s*+)"[^".]*+"(?!\s*+\.)')
 
 
 def scrub_statement(text: str, system: str) -> str:
@@ -28,12 +31,21 @@ def scrub_statement(text: str, system: str) -> str:
     if system in _WORDS_ONLY:
         return "\n".join(_command(line) for line in text[:_MAX].splitlines())
     if system in _DOCUMENTS or text[:64].lstrip().startswith(("{", "[")):
-        return scrub_text(_STRING.sub("?", text[:_MAX]))
-    if system in _DOUBLE_QUOTED:
-        # Between backticks are the names there; before VALUES a quoted name may be one as well.
-        text = _COMPARED.sub(r"\1?", text[:200_000])
-    text = _ROWS.sub(lambda match: _QUOTED.sub("?", match[0]), text[:200_000])
-    return scrub_text(sanitized(text))
+        return scrub_text(_STRING.sub(_key_or_value, text[:_MAX]))
+    return scrub_text(sanitized(cut_double_quoted(text[:_MAX_SQL], system)))
+
+
+def cut_double_quoted(text: str, system: str) -> str:
+    """The same statement without texts in double quotes, where the database takes them for values."""
+    if '"' not in text:
+        return text
+    if system.lower() in _DOUBLE_QUOTED:
+        text = _COMPARED.sub(r"\1?", text)
+    return _ROWS.sub(lambda match: _QUOTED.sub("?", match[0]), text)
+
+
+def _key_or_value(match: re.Match[str]) -> str:
+    return match[0] if match[2] else "?"
 
 
 def _command(line: str) -> str:

@@ -192,6 +192,9 @@ def _scrub_assignments(text: str) -> str:
     done = 0
     for named in _compiled(_NAMED).finditer(text):
         found = secrecy(named[1]) if named.start() >= done else 0
+        if named[0] == "secret:" and "arn:" in text:
+            # The name of a secret at its keeper.
+            continue
         value = _compiled(_VALUE).match(text, named.end()) if found else None
         if value is None or value.lastindex is None:
             continue
