@@ -37,6 +37,9 @@ TEMPLATES: dict[str, list[tuple[str, str]]] = {
         ("app.env", "SENTRY_AUTH_TOKEN={s}\nLANG=C\n"),
         ("app.env", "$env:CLIENT_SECRET = '{s}'"),
         ("app.env", "set GITLAB_TOKEN={s}"),
+        ("app.env", "DB_PASS_PROD={s}"),
+        ("app.env", "DATABASE_PASSWORD_RO: {s}"),
+        ("app.env", "('API_TOKEN', '{s}')"),
     ],
     "argv": [
         ("argv", "train.py --password {s}"),
@@ -150,6 +153,10 @@ TEMPLATES: dict[str, list[tuple[str, str]]] = {
         ("exception.message", "duplicate key\nDETAIL:  Key (token)=({s}) already exists."),
         ("exception.message", "DETAIL:  Failing row contains (1, ana, {s})."),
         ("exception.message", "the password is {s}"),
+        ("exception.message", "the encryption key is {s}"),
+        ("exception.message", "error: password={s}"),
+        ("exception.stacktrace", "get(url, auth=('ana', '{s}'))"),
+        ("exception.message", 'failed: x --token="{s}" --verbose'),
         ("exception.message", "1 validation error: password: SecretStr('{s}')"),
         ("exception.message", "access token '{s}' has expired"),
         ("exception.stacktrace", "    token = '{s}'\nRuntimeError: bad"),
@@ -168,6 +175,10 @@ TEMPLATES: dict[str, list[tuple[str, str]]] = {
         ("app.json", "password: {s}\nuser: ana\n"),
         ("app.json", "db:\n  passwd: '{s}'\n"),
         ("app.json", "<config><password>{s}</password></config>"),
+        ("app.json", '{{"name": "DB_PASSWORD", "value": "{s}"}}'),
+        ("app.json", "- name: API_TOKEN\n  value: {s}\n"),
+        ("app.json", '<add key="Password" value="{s}"/>'),
+        ("app.json", "my_password_v2={s}"),
     ],
 }
 _PEM = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs one random program plain and once more observed, each in a folder of its own, and tells all that it could see."""
+"""Runs one random program plain and once more observed, each in a folder of its own, and compares what it saw."""
 
 from __future__ import annotations
 

@@ -38,7 +38,9 @@ def request_of(trace_id: str, count: int = 1, **more: Any) -> dict[str, Any]:
     ids = [secrets.token_hex(8) for _ in range(count)]
     spans = [{"traceId": trace_id, "spanId": one, "name": "read", "kind": 1, **times, **more} for one in ids]
     resource = {"attributes": attributes({semconv.SERVICE_NAME: "configs"})}
-    return {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": {"name": "an.application"}, "spans": spans}]}]}
+    return {
+        "resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": {"name": "an.application"}, "spans": spans}]}]
+    }
 
 
 def span_ids(request: dict[str, Any]) -> set[str]:

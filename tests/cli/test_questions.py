@@ -187,7 +187,7 @@ def test_a_module_that_failed_to_load_is_not_loaded(otelprov, tmp_path):
         "fine.py": "",
         "broken.py": "import fine\nraise RuntimeError('not here')\n",
         "later.py": "import os\nif 'READY' not in os.environ:\n    raise ImportError('not yet')\n",
-        "main.py": "for name in ('broken', 'later'):\n    try:\n        __import__(name)\n    except Exception:\n        pass\n",
+        "main.py": "for name in ('broken', 'later'):\n    try: __import__(name)\n    except Exception: pass\n",
     }.items():
         observed.write(name, text)
     observed.script("main.py")

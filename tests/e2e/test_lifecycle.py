@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import re
 import signal
 import subprocess
 from pathlib import Path

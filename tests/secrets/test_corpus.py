@@ -54,6 +54,8 @@ def texts(value: object) -> list[str]:
 
 def leaks(item: Item) -> bool:
     text = scrubbed(item)
+    # An error of ours hides everything, and must not pass for a rule that works.
+    assert "[cut]" not in text, item
     pieces = range(max(1, len(item.secret) - _PIECE + 1))
     return any(item.secret[start : start + _PIECE] in text for start in pieces)
 

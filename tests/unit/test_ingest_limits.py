@@ -29,7 +29,7 @@ from otelprov.ingest.wire import TooMuchError
 MEASURED = """
 import gzip, http.client, json, sys, time, urllib.parse
 from otelprov.ingest.receiver import Receiver
-from wire_bodies import HOSTILE_PROTOBUF
+from wire_bodies import HOSTILE_JSON, HOSTILE_PROTOBUF
 kind = sys.argv[1]
 
 def post(receiver, body, **more):
@@ -67,7 +67,9 @@ def test_a_hostile_body_costs_little(tmp_path: Path, kind: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for each in done.stdout.splitlines():
+    lines = done.stdout.splitlines()
+    assert len(lines) >= 6
+    for each in lines:
         found = json.loads(each)
         print(kind, found)
         assert found["status"] in (400, 413), found

@@ -13,7 +13,7 @@ from otelprov.capture.fingerprint import file_version
 from otelprov.capture.handles import descriptor_path
 from otelprov.capture.identity import Origins
 from otelprov.capture.io import record_io
-from otelprov.capture.naming import absolute_path, is_temporary, resolved_file_entity
+from otelprov.capture.naming import absolute_path, is_temporary, path_text, resolved_file_entity
 from otelprov.model.entity import Entity
 from otelprov.semconv import PROVENANCE_OPERATION_DELETE, PROVENANCE_OPERATION_READ, PROVENANCE_OPERATION_WRITE
 
@@ -23,9 +23,8 @@ _PASSING_PREFIXES = ("tmp", ".", "~", "_tmp")
 
 def named_in(path: Any, folder: Any = None) -> str | None:
     """Absolute path of a name, links in its folder resolved but not the name itself; `folder` is a `dir_fd`."""
-    try:
-        plain = os.fsdecode(path)
-    except TypeError:
+    plain = path_text(path)
+    if plain is None:
         return None
     if folder is not None and not os.path.isabs(plain):
         base = descriptor_path(folder) if isinstance(folder, int) else None

@@ -72,17 +72,22 @@ def resolved_file_entity(path: str) -> Entity | None:
     return Entity("file", path, "file", format=format_of(path), temporary=is_temporary(path))
 
 
-def absolute_path(path: Any) -> str | None:
-    """Absolute path with links resolved, as text; None for descriptors and what is no path."""
-    if isinstance(path, int):
-        return None
+def path_text(path: Any) -> str | None:
+    """A path as text; None for what no system call would take as one."""
     try:
         plain = os.fsdecode(path)
-    except TypeError:
+        # A lone surrogate that stands for no byte.
+        if not plain.isascii():
+            os.fsencode(plain)
+    except (TypeError, ValueError):
         return None
-    if not plain or "\0" in plain:
-        return None
-    return os.path.realpath(plain)
+    return plain if plain and "\0" not in plain else None
+
+
+def absolute_path(path: Any) -> str | None:
+    """Absolute path with links resolved, as text; None for descriptors and what is no path."""
+    plain = None if isinstance(path, int) else path_text(path)
+    return None if plain is None else os.path.realpath(plain)
 
 
 def is_noise(path: str) -> bool:

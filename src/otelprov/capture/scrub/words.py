@@ -65,13 +65,19 @@ _PLAIN_KEYS = frozenset(
         "message",
     }
 )
+# What stands behind the word that counts: DB_PASS_PROD, password_v2, PasswordHash.
+_ENDING = re.compile(
+    r"(?:[_.-](?:prod|production|dev|test|staging|stage|live|ro|rw|old|new|v|primary|secondary|backup|main|default|local"
+    r"|hash|value|base64|b64|enc|encrypted|plain|string|text|salt)[0-9]*|(?<=[a-z])(?-i:Hash|Value))+$",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
 @functools.lru_cache(maxsize=2048)
 def secrecy(name: str) -> int:
     """NO, WEAK (numbers and switches under that name are harmless) or STRONG."""
-    stripped = name.strip(" _.-0123456789")
+    stripped = _ENDING.sub("", name.strip(" _.-0123456789"))
     joined = "".join(character for character in stripped.lower() if character.isalnum())
     if not joined:
         return NO
