@@ -24,6 +24,7 @@ from opentelemetry.sdk.trace import (
     SynchronousMultiSpanProcessor,
     Tracer,
     TracerProvider,
+    _Span,
 )
 from opentelemetry.trace import Status, StatusCode
 from opentelemetry.util._decorator import _agnosticcontextmanager
@@ -108,7 +109,7 @@ def _blame(processor: SpanProcessor, hook: str, error: Exception) -> None:
     _say(f"{hook} of the span processor {type(processor).__qualname__}", error)
 
 
-class SafeSpan(Span):
+class SafeSpan(_Span):
     """An SDK span whose lock the same thread may take again, and which takes any value."""
 
     _locked_in: int
