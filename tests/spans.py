@@ -151,6 +151,7 @@ class RunSpans:
         complete: bool | None = None,
         temporary: bool = False,
         line: int = 41,
+        rows: int | None = None,
         namespace: str = "file",
         kind: str = "file",
         uses: list[tuple[str, str, str]] | None = None,
@@ -169,6 +170,8 @@ class RunSpans:
             entity[names.PROVENANCE_ENTITY_VERSION] = version
         if temporary:
             entity[names.PROVENANCE_ENTITY_TEMPORARY] = True
+        if rows is not None:
+            entity[names.PROVENANCE_ROWS] = rows
         values = {names.PROVENANCE_OPERATION: operation, **entity, **more}
         values |= {names.CODE_FILE_PATH: f"/home/ana/{self.name}", names.CODE_LINE_NUMBER: line}
         if complete is not None:

@@ -114,7 +114,13 @@ def test_a_process_killed_at_work_loses_nothing_and_is_interrupted_at_once(
 
 def test_a_reader_that_looks_all_the_time_never_takes_a_good_run_for_an_interrupted_one(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    (tmp_path / "program.py").write_text("import os\nif os.fork() == 0:\n    os._exit(0)\nos.wait()\n")
+    (tmp_path / "program.py").write_text("""
+import os, sys
+if os.fork() == 0:
+    os._exit(0)
+os.wait()
+os.execv(sys.executable, [sys.executable, "-c", "pass"])
+""")
     seen: set[str] = set()
     for _batch in range(4):
         processes = [

@@ -182,7 +182,7 @@ def _told_alike(text: str) -> str:
     return re.sub(r"sqlite3\.(Connection|Cursor)(\\*' object)", r"\1\2", text)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(some.lists(STEPS, min_size=1, max_size=15))
 def test_the_program_sees_no_difference(steps: list[Step]) -> None:
     start: list[Step] = [("connect", "c", "app.db", {}), ("run", "c", "execute", "create table t(a, b)", ())]

@@ -21,6 +21,7 @@ from wire_bodies import HOSTILE_PROTOBUF, MIB, message
 from otelprov.ingest import otlp_proto, wire
 from otelprov.ingest.body import Budget, BusyError
 from otelprov.ingest.contract import MalformedError
+from otelprov.ingest.otlp_file import OtlpFileSource
 from otelprov.ingest.receiver import Receiver
 from otelprov.ingest.sift import Sift
 from otelprov.ingest.wire import TooMuchError
@@ -93,6 +94,14 @@ def test_the_count_knows_each_message() -> None:
             TooMuchError, match="far more fields" if name in ("scalars", "unknown fields") else "smaller"
         ):
             wire.check_protobuf(make(2 * MIB), wire.TRACES)
+
+
+def test_a_file_is_counted_too(tmp_path: Path) -> None:
+    path = tmp_path / "traces.pb.gz"
+    path.write_bytes(gzip.compress(HOSTILE_PROTOBUF["empty spans"](4 * MIB)))
+    source = OtlpFileSource(str(path))
+    assert [span for batch in source.batches() for span in batch.spans] == []
+    assert "over 50000 spans" in str(source.problems[0])
 
 
 @pytest.mark.parametrize("fields", [b"\x32\x00", b"\x2a\x00", b""], ids=["attributes", "bodies", "records"])

@@ -44,13 +44,26 @@ def test_a_read_that_started_before_the_write_ended_is_before(run: RunSpans) -> 
 
 
 def test_complete_flow_leaves_no_weaker_edge(run: RunSpans) -> None:
-    a, _ = run.read("/a", 1), run.read("/b", 2)
+    a, _ = run.read("/a", 1), run.read("/b", 2, rows=5)
     run.write("/out", 3, sources=[a], complete=True)
     assert derived(run.spans)[0] == {("a", "out", "flow")}
 
 
+def test_complete_flow_says_nothing_of_what_was_read_into_plain_objects(run: RunSpans) -> None:
+    a, _ = run.read("/a", 1, rows=5), run.read("/rates.txt", 2)
+    run.write("/out", 3, sources=[a], complete=True)
+    assert derived(run.spans)[0] == {("a", "out", "flow"), ("rates.txt", "out", "order")}
+
+
+def test_a_handle_that_a_library_read_from_is_followed(run: RunSpans) -> None:
+    a, b = run.read("/a", 1), run.read("/b", 2)
+    run.write("/one", 3, sources=[a], complete=True)
+    run.write("/two", 4, sources=[b], complete=True)
+    assert derived(run.spans)[0] == {("a", "one", "flow"), ("b", "two", "flow")}
+
+
 def test_a_write_known_to_come_from_nothing_has_no_edge(run: RunSpans) -> None:
-    run.read("/a", 1)
+    run.read("/a", 1, rows=5)
     run.write("/out", 3, sources=[], complete=True)
     assert derived(run.spans)[0] == set()
 
@@ -75,7 +88,7 @@ def test_flow_reaches_across_requests(run: RunSpans) -> None:
 
 
 def test_a_statement_links_its_own_tables_only(run: RunSpans) -> None:
-    run.read("/a", 1)
+    run.read("/a", 1, rows=5)
     run.sql("CREATE TABLE t AS SELECT * FROM s", 2)
     run.write("/out", 3, sources=[], complete=True)
     assert derived(run.spans)[0] == {("s", "t", "statement")}

@@ -57,6 +57,7 @@ _last_exit: object = None
 _exit_called = False
 _main_frame: FrameType | None = None
 _finish: Callable[[End], None] | None = None
+_before_exec: Callable[[], object] | None = None
 
 
 def watch(finish: Callable[[End], None]) -> None:
@@ -69,6 +70,9 @@ def watch(finish: Callable[[End], None]) -> None:
     atexit.register(_at_exit)
     setattr(os, "_exit", _wrapped_quick_exit(os._exit))  # noqa: B010 - the stub of os._exit names its argument
     sys.exit = _wrapped_exit(sys.exit)
+    for name in ("execv", "execve"):
+        # The other functions of the family call one of these two.
+        setattr(os, name, _wrapped_exec(getattr(os, name)))
     signal.raise_signal = _wrapped_raise_signal(signal.raise_signal)
     for name in ("exit", "quit"):
         quitter = getattr(builtins, name, None)
@@ -182,6 +186,23 @@ def _wrapped_raise_signal(original: Callable[[int], None]) -> Callable[[int], No
         original(signalnum)
 
     return raise_signal
+
+
+def before_exec(job: Callable[[], object]) -> None:
+    """Do something of ours just before another program takes this process over."""
+    global _before_exec
+    _before_exec = job
+
+
+def _wrapped_exec(original: Callable[..., NoReturn]) -> Callable[..., NoReturn]:
+    @functools.wraps(original)
+    def execute(*arguments: Any, **named: Any) -> NoReturn:
+        with guard("exec"):
+            if _before_exec is not None:
+                _before_exec()
+        original(*arguments, **named)
+
+    return execute
 
 
 def _wrapped_quick_exit(original: Callable[[int], NoReturn]) -> Callable[[int], NoReturn]:

@@ -16,7 +16,7 @@ from otelprov import __version__, config
 from otelprov.capture import background, carrier, coverage
 from otelprov.capture.command import Command, understand
 from otelprov.capture.environment import environment_attributes, process_attributes
-from otelprov.capture.exits import End, do_before_end, watch
+from otelprov.capture.exits import End, before_exec, do_before_end, watch
 from otelprov.capture.fingerprint import digest_bytes
 from otelprov.capture.guard import guarded
 from otelprov.capture.inside import quietly
@@ -227,9 +227,22 @@ def _beat(recorder: Recorder) -> None:
 def _watch_ends(recorder: Recorder) -> None:
     global _forks_watched
     watch(finish)
+    before_exec(_keep_lock)
     if not _forks_watched:
         _forks_watched = True
         os.register_at_fork(after_in_child=_after_fork)
+
+
+def _keep_lock() -> None:
+    """Let the journal stay locked under the program that takes this process over: the run has not been cut off."""
+    recorder = current()
+    if recorder is None or not recorder.journal.path:
+        return
+    journal = os.stat(recorder.journal.path)
+    for name in os.listdir("/dev/fd"):
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(int(name)), journal):
+                os.set_inheritable(int(name), True)
 
 
 @guarded

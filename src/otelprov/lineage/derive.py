@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 
 from otelprov.lineage.heads import find_heads
@@ -34,6 +35,18 @@ def weaker(one: str, other: str) -> str:
     return max(one, other, key=lambda evidence: RANK.get(evidence, len(RANK)))
 
 
+class Closed(enum.Enum):
+    """Whether an output can have inputs that nothing shows.
+
+    A complete flow speaks of what is followed from a read on. What was read into plain objects (a number, a list) is
+    not, and a data frame does not tell a number from a file from a number in the code.
+    """
+
+    NO = 0
+    FOLLOWED = 1
+    ALL = 2
+
+
 class _Run:
     def __init__(self, facts: list[Fact], steps: Sequence[StepRecord]) -> None:
         self.missing: list[str] = []
@@ -56,7 +69,7 @@ class _Run:
             if head is not None and not version:
                 version = span_version(head.io.trace_id, head.io.span_id)
             fact.node = entity_node(fact.io.namespace, fact.io.name, version)
-        self.weak = WeakReads(self.reads, self.written, self.scopes, MAX_WEAK_EDGES)
+        self.weak = WeakReads(self.reads, self.used, self.written, self.scopes, MAX_WEAK_EDGES)
 
     def edges(self) -> dict[int, Inputs]:
         """Inputs of every head fact, by the rules, temporary entities still among them."""
@@ -67,13 +80,13 @@ class _Run:
                 "these are linked through the run alone"
             )
         for output in sorted(self.written, key=lambda fact: (fact.io.end, fact_order(fact))):
-            own, closed = self._own_inputs(output)
-            closed = closed or output.io.flow_complete
+            own, stated = self._own_inputs(output)
+            closed = Closed.ALL if stated else Closed.FOLLOWED if output.io.flow_complete else Closed.NO
             best = {input_key(fact): (evidence, fact) for fact, evidence in own}
-            if not closed:
+            if closed is not Closed.ALL:
                 for fact, evidence in self.weak.before(output):
                     key = input_key(fact)
-                    if key not in best:
+                    if key not in best and (closed is Closed.NO or fact.id in self.weak.loose):
                         best[key] = (evidence, fact)
                 output.via_run = self.weak.too_many or self.weak.is_overfull(output)
             for evidence, fact in best.values():

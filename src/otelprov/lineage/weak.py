@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from otelprov.lineage.scopes import Scopes
 from otelprov.model.records import IoRecord
-from otelprov.semconv import PROVENANCE_EVIDENCE_ORDER, PROVENANCE_EVIDENCE_STEP
+from otelprov.semconv import PROVENANCE_EVIDENCE_FLOW, PROVENANCE_EVIDENCE_ORDER, PROVENANCE_EVIDENCE_STEP
 from otelprov.store.contract import Fact
 
 Key = tuple[str, str, str, int]
@@ -26,11 +26,16 @@ class WeakReads:
     """The reads of a run by step and by scope, opened up as time goes on.
 
     `too_many` says that edges of mere order would be more than `limit`, so that none of them are given; `overfull` are
-    the steps of which the same is true.
+    the steps of which the same is true. `loose` are ids of reads that went into plain objects: no library told of
+    rows, and no flow among all that was `used` goes back to them.
     """
 
-    def __init__(self, reads: Sequence[Fact], written: Sequence[Fact], scopes: Scopes, limit: int) -> None:
+    def __init__(
+        self, reads: Sequence[Fact], used: Sequence[Fact], written: Sequence[Fact], scopes: Scopes, limit: int
+    ) -> None:
         self._scopes = scopes
+        sources = {read.io.source_span for read in used if read.io.evidence == PROVENANCE_EVIDENCE_FLOW}
+        self.loose = {read.id for read in reads if read.io.rows < 0 and read.io.span_id not in sources}
         self._reads = reads
         self._producers: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
         for fact in sorted(written, key=lambda fact: (fact.io.end, fact.io.start, fact.io.span_id)):
@@ -47,6 +52,7 @@ class WeakReads:
 
     def _rewind(self) -> None:
         self._next = 0
+        self._loose_so_far = 0
         self._of_step: dict[str, Bucket] = {}
         self._of_scope: dict[str, Bucket] = {}
 
@@ -76,6 +82,7 @@ class WeakReads:
             fact = reads[self._next]
             key, chain, scope = self._places[self._next]
             self._next += 1
+            self._loose_so_far += fact.id in self.loose
             for step_id in chain:
                 _add(self._of_step.setdefault(step_id, {}), key, fact)
             _add(self._of_scope.setdefault(scope, {}), key, fact)
@@ -95,6 +102,7 @@ class WeakReads:
         for output in sorted(written, key=lambda fact: fact.io.end):
             self._open_until(output.io)
             if output.io.flow_complete:
+                total += self._loose_so_far
                 continue
             for step_id in self._scopes.chain(output.io):
                 of_step[step_id] = of_step.get(step_id, 0) + len(self._of_step.get(step_id, ()))

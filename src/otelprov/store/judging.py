@@ -134,7 +134,11 @@ def judge(evidence: Evidence) -> Verdict:
             return _ending(told[-1], own_end)
     last_sign = evidence.last_sign()
     state = evidence.processes.get(root)
-    if state is not None and state.dead:
+    ended = {life.process_id for life in evidence.of(PROCESS_ENDED)}
+    others = [other for other in evidence.processes.values() if other.process_id != root]
+    # A launcher that was killed leaves its command at work.
+    at_work = any(not other.dead and other.process_id not in ended for other in others)
+    if state is not None and state.dead and not at_work:
         return Verdict(PROVENANCE_RUN_STATUS_INTERRUPTED, last_sign)
     if evidence.silent_since > last_sign:
         return Verdict(PROVENANCE_RUN_STATUS_LOST_CONTACT)

@@ -7,7 +7,8 @@ import functools
 import os
 import re
 import sys
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from otelprov import config
 
@@ -18,13 +19,24 @@ _MAX_ENTRIES = 200
 _MAX_PATTERN = 500
 
 
-class Rules(NamedTuple):
+class Rules:
     """Attribute names in lower case (a `*` at the end stands for any ending), and compiled patterns of values."""
 
-    cut_names: tuple[str, ...] = ()
-    keep_names: tuple[str, ...] = ()
-    cut_patterns: tuple[re.Pattern[str], ...] = ()
-    keep_patterns: tuple[re.Pattern[str], ...] = ()
+    # No NamedTuple: it runs source code when it is made, which may be at exit, and a Python that does so there forgets
+    # that it was interrupted by a signal.
+    __slots__ = ("cut_names", "cut_patterns", "keep_names", "keep_patterns")
+
+    def __init__(
+        self,
+        cut_names: Sequence[str] = (),
+        keep_names: Sequence[str] = (),
+        cut_patterns: Sequence[re.Pattern[str]] = (),
+        keep_patterns: Sequence[re.Pattern[str]] = (),
+    ) -> None:
+        self.cut_names = cut_names
+        self.keep_names = keep_names
+        self.cut_patterns = cut_patterns
+        self.keep_patterns = keep_patterns
 
 
 class _BadRules(ValueError):
@@ -65,10 +77,10 @@ def read(path: str) -> Rules:
     if unknown:
         raise _BadRules(f"{unknown[0]!r} is no key of rules; there are {', '.join(_KEYS)}")
     return Rules(
-        tuple(name.lower() for name in _texts(document, CUT_NAMES)),
-        tuple(name.lower() for name in _texts(document, KEEP_NAMES)),
-        tuple(_compiled(document, CUT_PATTERNS)),
-        tuple(_compiled(document, KEEP_PATTERNS)),
+        [name.lower() for name in _texts(document, CUT_NAMES)],
+        [name.lower() for name in _texts(document, KEEP_NAMES)],
+        _compiled(document, CUT_PATTERNS),
+        _compiled(document, KEEP_PATTERNS),
     )
 
 
