@@ -10,7 +10,8 @@ import random
 import shutil
 
 import pytest
-import recorded
+from command_line import CommandLine
+from recorded import training
 
 from otelprov.ingest.streams import MAX_DOCUMENT
 
@@ -30,7 +31,7 @@ NOTHING_IN_IT = {
 @pytest.fixture
 def good(tmp_path):
     """A file with a run, as another machine recorded it."""
-    recorded.training(tmp_path / "elsewhere")
+    training(tmp_path / "elsewhere")
     journal = min((tmp_path / "elsewhere/journal").glob("*.jsonl"))
     return shutil.copy(journal, tmp_path / "backup.jsonl")
 
@@ -115,3 +116,12 @@ def test_foreign_spans_are_counted_and_no_error(otelprov, tmp_path):
     said = otelprov("ingest", str(file))
     assert (said.status, said.err) == (0, "")
     assert said.out.endswith("took in 0 spans, passed over 3 without provenance\n")
+
+
+def test_what_lies_beside_journals_is_no_foreign_file(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    training(elsewhere)
+    for journal in list((elsewhere / "journal").glob("*.jsonl")):
+        journal.with_name(journal.name + ".shipped").write_text("0" * 20)
+    said = CommandLine(tmp_path / "home")("ingest", str(elsewhere / "journal"))
+    assert (said.status, "not taken in" in said.err) == (0, False), said.err

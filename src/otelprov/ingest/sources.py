@@ -12,6 +12,8 @@ from otelprov.ingest.contract import Batch, Problems, Source
 from otelprov.ingest.journal import JournalSource
 from otelprov.ingest.otlp_file import STANDARD_INPUT, OtlpFileSource
 from otelprov.ingest.sift import Sift
+from otelprov.journal.folder import BESIDE
+from otelprov.journal.journal import SUFFIX
 
 FORMS = """  journal       what processes on this machine have recorded
   jaeger=URL    a Jaeger, for example jaeger=http://localhost:16686
@@ -39,7 +41,7 @@ class FolderSource:
             self.problems.note(self._path, f"can't be listed: {error.strerror}")
             return
         for name in names:
-            if name.startswith("."):
+            if name.startswith(".") or name.endswith(tuple(SUFFIX + beside for beside in BESIDE)):
                 continue
             file = OtlpFileSource(os.path.join(self._path, name), self._positions)
             file.problems, file.sift = self.problems, self.sift

@@ -16,6 +16,10 @@ from otelprov.journal.journal import SUFFIX
 _SECONDS_TO_LOCK = 5.0
 
 
+# What lies beside journals: how far they were shipped, and last records that await an exit status.
+BESIDE = (".shipped", ".last", ".status")
+
+
 @dataclass(frozen=True, slots=True)
 class JournalFile:
     """A journal file: absolute path, size in bytes, and whether the process that writes it lives."""
