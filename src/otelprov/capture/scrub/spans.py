@@ -33,7 +33,7 @@ def scrub_span(span: EndedSpan) -> EndedSpan:
             if events != list(span.events):
                 changed = changed._replace(events=events)
         name = _name(span.name)
-        if name is not span.name:
+        if name != span.name:
             changed = changed._replace(name=name)
         if span.status_message:
             changed = changed._replace(status_message=scrub_text(span.status_message))
