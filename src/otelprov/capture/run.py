@@ -17,9 +17,9 @@ from otelprov.capture import background, carrier, coverage
 from otelprov.capture.command import Command, understand
 from otelprov.capture.environment import environment_attributes, process_attributes
 from otelprov.capture.exits import End, before_exec, do_before_end, watch
-from otelprov.capture.fingerprint import digest_bytes
 from otelprov.capture.guard import guarded
 from otelprov.capture.inside import quietly
+from otelprov.capture.params import parameter_attributes
 from otelprov.capture.recorder import Recorder, Run, current, install, random_bits
 from otelprov.capture.sampling import sampled
 from otelprov.capture.scrub import scrub_span, scrub_text
@@ -49,9 +49,7 @@ from otelprov.semconv import (
     PROVENANCE_PROCESS_PARENT_ID,
     PROVENANCE_PROCESS_RECORDS,
     PROVENANCE_RUN_COMMAND,
-    PROVENANCE_RUN_CONFIG_DIGEST,
     PROVENANCE_RUN_NAME,
-    PROVENANCE_RUN_PARAMS,
     PROVENANCE_RUN_SIGNAL,
     PROVENANCE_RUN_STATUS,
     PROVENANCE_RUN_STATUS_COMPLETED,
@@ -179,18 +177,17 @@ def _make_current(run: Run) -> None:
     context.attach(trace.set_span_in_context(trace.NonRecordingSpan(span_context)))
 
 
-def run_parameters() -> Mapping[str, Any]:
-    """Parameters of the run as attributes: canonical JSON and its digest."""
+def _parameters() -> dict[str, Any]:
     text = config.RUN_PARAMS.text()
     if not text:
         return {}
     import json
 
     try:
-        canonical = json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+        given = json.loads(text)
     except ValueError:
         return {}
-    return {PROVENANCE_RUN_PARAMS: canonical, PROVENANCE_RUN_CONFIG_DIGEST: digest_bytes(canonical.encode())}
+    return parameter_attributes(given if isinstance(given, dict) else {"value": given})
 
 
 def _announce(recorder: Recorder, command: Command, carried: carrier.Carried) -> None:
@@ -200,7 +197,7 @@ def _announce(recorder: Recorder, command: Command, carried: carrier.Carried) ->
     first = run.owner and not carried.run_id
     if first:
         details[PROVENANCE_RUN_TRIGGER] = PROVENANCE_RUN_TRIGGER_CLI
-        details |= run_parameters()
+        details |= _parameters()
     elif recorder.parent_process_id:
         details[PROVENANCE_PROCESS_PARENT_ID] = recorder.parent_process_id
     event = EVENT_PROVENANCE_RUN_STARTED if first else EVENT_PROVENANCE_PROCESS_STARTED

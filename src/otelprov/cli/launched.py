@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -13,7 +12,7 @@ from typing import Any
 from otelprov import __version__, config
 from otelprov.capture import carrier
 from otelprov.capture.command import understand
-from otelprov.capture.fingerprint import digest_bytes
+from otelprov.capture.params import parameter_attributes
 from otelprov.capture.scrub import scrub_attributes, scrub_span, scrub_text
 from otelprov.journal.encode import EndedSpan
 from otelprov.journal.journal import Journal
@@ -30,10 +29,8 @@ from otelprov.semconv import (
     PROVENANCE_PROCESS_ID,
     PROVENANCE_RUN_CODE_FILE,
     PROVENANCE_RUN_COMMAND,
-    PROVENANCE_RUN_CONFIG_DIGEST,
     PROVENANCE_RUN_ID,
     PROVENANCE_RUN_NAME,
-    PROVENANCE_RUN_PARAMS,
     PROVENANCE_RUN_PARENT_ID,
     PROVENANCE_RUN_SIGNAL,
     PROVENANCE_RUN_STATUS,
@@ -115,10 +112,7 @@ class LaunchedRun:
         if self._carried.run_id:
             details[PROVENANCE_RUN_TRIGGER] = PROVENANCE_RUN_TRIGGER_RUN
             details[PROVENANCE_RUN_PARENT_ID] = self._carried.run_id
-        if self._params:
-            canonical = json.dumps(self._params, sort_keys=True, separators=(",", ":"))
-            details[PROVENANCE_RUN_PARAMS] = canonical
-            details[PROVENANCE_RUN_CONFIG_DIGEST] = digest_bytes(canonical.encode())
+        details |= parameter_attributes(self._params)
         now = time.time_ns()
         span = EndedSpan(
             name=f"started {self.name}",
