@@ -35,6 +35,12 @@ ENABLED = Setting("OTELPROV_ENABLED", "true", "Record provenance at all.")
 AUTOLOAD = Setting("OTELPROV_AUTOLOAD", "", "Observe every Python program that starts, without a launcher.")
 RUN_NAME = Setting("OTELPROV_RUN_NAME", "", "Name of the run. Default: the script or command.")
 RUN_PARAMS = Setting("OTELPROV_RUN_PARAMS", "", "Parameters of the run, as a JSON object.")
+RUN_ACTOR = Setting("OTELPROV_RUN_ACTOR", "", "On whose behalf the run is started, where that is not its user.")
+RUN_TRIGGER = Setting("OTELPROV_RUN_TRIGGER", "cli", "What starts the run: cli, api, schedule or run.")
+VARIABLES = Setting(
+    "OTELPROV_VARIABLES", "", "Environment variables whose values are recorded: names, with commas between."
+)
+VCS_DIFF = Setting("OTELPROV_VCS_DIFF", "false", "Record what differs from the commit, and not only its digest.")
 IMPORTS = Setting("OTELPROV_IMPORTS", "true", "Record which modules are loaded.")
 IMPORTS_ROOT = Setting(
     "OTELPROV_IMPORTS_ROOT", "", "Folder whose modules are recorded one by one. Default: the project."

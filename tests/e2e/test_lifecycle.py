@@ -299,3 +299,39 @@ def test_our_own_command_is_no_run_wherever_the_switch_is_set(tmp_path: Path) ->
         assert done.returncode == 0
     (root,) = Recorded(tmp_path / "home").spans("run")
     assert root.name == "run python -c"
+
+
+@pytest.mark.parametrize("launcher", [OBSERVED, LAUNCHED], ids=["instrument", "run"])
+def test_who_what_and_with_which_variables(tmp_path: Path, launcher: list[str]) -> None:
+    settings = {
+        "OTELPROV_RUN_ACTOR": "nightly-batch",
+        "OTELPROV_RUN_TRIGGER": "schedule",
+        "OTELPROV_VARIABLES": "STAGE, DB_PASSWORD, NOT_THERE",
+        "STAGE": "test",
+        "DB_PASSWORD": "hunter2",
+    }
+    ran = run(tmp_path, "print(1)", launcher=launcher, **settings)
+    started = ran.event("provenance.run.started")
+    assert started["provenance.run.actor"] == "nightly-batch"
+    assert started["provenance.run.trigger"] == "schedule"
+    variables = str(ran.event("provenance.run.environment")["provenance.environment.variables"])
+    assert '"STAGE":"test"' in variables
+    assert "DB_PASSWORD" in variables
+    assert all(b"hunter2" not in line for line in ran.recorded.lines())
+
+
+def test_the_difference_from_the_commit_only_where_asked_for(tmp_path: Path) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@t"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    (tmp_path / "notes.txt").write_text("one\n")
+    subprocess.run([*git, "add", "notes.txt"], check=True)
+    subprocess.run([*git, "commit", "-qm", "first"], check=True)
+    (tmp_path / "notes.txt").write_text("two\npassword=hunter2\n")
+    quiet = run(tmp_path, "print(1)").event("provenance.run.environment")
+    assert quiet["provenance.vcs.dirty"] is True
+    assert str(quiet["provenance.vcs.diff.digest"]).startswith("sha256:")
+    assert "provenance.vcs.diff.text" not in quiet
+    (tmp_path / "second").mkdir()
+    loud = run(tmp_path / "second", "print(1)", OTELPROV_VCS_DIFF="true").event("provenance.run.environment")
+    assert "+two" in str(loud["provenance.vcs.diff.text"])
+    assert "hunter2" not in str(loud["provenance.vcs.diff.text"])

@@ -8,8 +8,9 @@ import pwd
 import sys
 from typing import Any
 
+from otelprov import config
 from otelprov.capture.fingerprint import digest_bytes, file_version
-from otelprov.capture.scrub import scrub_text
+from otelprov.capture.scrub import scrub_attributes, scrub_text
 from otelprov.semconv import (
     HOST_NAME,
     OS_TYPE,
@@ -20,12 +21,20 @@ from otelprov.semconv import (
     PROCESS_RUNTIME_VERSION,
     PROCESS_WORKING_DIRECTORY,
     PROVENANCE_ENVIRONMENT_MANAGER,
+    PROVENANCE_ENVIRONMENT_VARIABLES,
     PROVENANCE_PACKAGES_COUNT,
     PROVENANCE_PACKAGES_DIGEST,
     PROVENANCE_PACKAGES_LIST,
+    PROVENANCE_RUN_ACTOR,
     PROVENANCE_RUN_CODE_DIGEST,
     PROVENANCE_RUN_CODE_FILE,
+    PROVENANCE_RUN_TRIGGER,
+    PROVENANCE_RUN_TRIGGER_API,
+    PROVENANCE_RUN_TRIGGER_CLI,
+    PROVENANCE_RUN_TRIGGER_RUN,
+    PROVENANCE_RUN_TRIGGER_SCHEDULE,
     PROVENANCE_VCS_DIFF_DIGEST,
+    PROVENANCE_VCS_DIFF_TEXT,
     PROVENANCE_VCS_DIRTY,
     USER_NAME,
     VCS_REF_HEAD_NAME,
@@ -34,6 +43,12 @@ from otelprov.semconv import (
 )
 
 _GIT_SECONDS = 10.0
+_TRIGGERS = (
+    PROVENANCE_RUN_TRIGGER_CLI,
+    PROVENANCE_RUN_TRIGGER_API,
+    PROVENANCE_RUN_TRIGGER_SCHEDULE,
+    PROVENANCE_RUN_TRIGGER_RUN,
+)
 
 
 def process_attributes(script: str) -> dict[str, Any]:
@@ -94,7 +109,30 @@ def environment_attributes(folder: str) -> dict[str, Any]:
         PROVENANCE_PACKAGES_LIST: text,
         PROVENANCE_ENVIRONMENT_MANAGER: _manager(),
     }
+    variables = _variables()
+    if variables:
+        found[PROVENANCE_ENVIRONMENT_VARIABLES] = variables
     found |= _git(folder)
+    return found
+
+
+def _variables() -> str:
+    """The variables that were asked for by name, as canonical JSON; a secret's name cuts its value."""
+    names = [name.strip() for name in config.VARIABLES.text().split(",")]
+    chosen = {name: os.environ[name] for name in names if name in os.environ}
+    if not chosen:
+        return ""
+    import json
+
+    return scrub_text(json.dumps(dict(scrub_attributes(chosen)), sort_keys=True, separators=(",", ":")))
+
+
+def started_for() -> dict[str, Any]:
+    """What started the run, and on whose behalf."""
+    trigger = config.RUN_TRIGGER.text().lower()
+    found: dict[str, Any] = {PROVENANCE_RUN_TRIGGER: trigger if trigger in _TRIGGERS else PROVENANCE_RUN_TRIGGER_CLI}
+    if config.RUN_ACTOR.text():
+        found[PROVENANCE_RUN_ACTOR] = scrub_text(config.RUN_ACTOR.text())
     return found
 
 
@@ -131,6 +169,8 @@ def _git(folder: str) -> dict[str, Any]:
         if status.strip():
             difference = _run_git(folder, "diff", "HEAD") or b""
             found[PROVENANCE_VCS_DIFF_DIGEST] = digest_bytes(status + difference)
+            if config.VCS_DIFF.flag():
+                found[PROVENANCE_VCS_DIFF_TEXT] = scrub_text(difference.decode(errors="replace"))
     return found
 
 

@@ -15,7 +15,7 @@ from opentelemetry import context, trace
 from otelprov import __version__, config
 from otelprov.capture import background, carrier, coverage
 from otelprov.capture.command import Command, understand
-from otelprov.capture.environment import environment_attributes, process_attributes
+from otelprov.capture.environment import environment_attributes, process_attributes, started_for
 from otelprov.capture.exits import End, before_exec, do_before_end, watch
 from otelprov.capture.guard import guarded
 from otelprov.capture.inside import quietly
@@ -55,8 +55,6 @@ from otelprov.semconv import (
     PROVENANCE_RUN_STATUS_COMPLETED,
     PROVENANCE_RUN_STATUS_FAILED,
     PROVENANCE_RUN_STATUS_INTERRUPTED,
-    PROVENANCE_RUN_TRIGGER,
-    PROVENANCE_RUN_TRIGGER_CLI,
     SERVICE_NAME,
     TELEMETRY_DISTRO_NAME,
     TELEMETRY_DISTRO_VERSION,
@@ -196,7 +194,7 @@ def _announce(recorder: Recorder, command: Command, carried: carrier.Carried) ->
     details[PROVENANCE_RUN_COMMAND] = command.line
     first = run.owner and not carried.run_id
     if first:
-        details[PROVENANCE_RUN_TRIGGER] = PROVENANCE_RUN_TRIGGER_CLI
+        details |= started_for()
         details |= _parameters()
     elif recorder.parent_process_id:
         details[PROVENANCE_PROCESS_PARENT_ID] = recorder.parent_process_id

@@ -12,6 +12,7 @@ from typing import Any
 from otelprov import __version__, config
 from otelprov.capture import carrier
 from otelprov.capture.command import understand
+from otelprov.capture.environment import started_for
 from otelprov.capture.params import parameter_attributes
 from otelprov.capture.scrub import scrub_attributes, scrub_span, scrub_text
 from otelprov.journal.encode import EndedSpan
@@ -38,7 +39,6 @@ from otelprov.semconv import (
     PROVENANCE_RUN_STATUS_FAILED,
     PROVENANCE_RUN_STATUS_INTERRUPTED,
     PROVENANCE_RUN_TRIGGER,
-    PROVENANCE_RUN_TRIGGER_CLI,
     PROVENANCE_RUN_TRIGGER_RUN,
     PROVENANCE_SEQ,
     SERVICE_INSTANCE_ID,
@@ -98,7 +98,7 @@ class LaunchedRun:
         details: dict[str, Any] = {
             PROVENANCE_RUN_NAME: self.name,
             PROVENANCE_RUN_COMMAND: self._command.line,
-            PROVENANCE_RUN_TRIGGER: PROVENANCE_RUN_TRIGGER_CLI,
+            **started_for(),
             PROCESS_PID: os.getpid(),
             PROCESS_PARENT_PID: os.getppid(),
             HOST_NAME: os.uname().nodename,

@@ -12,7 +12,7 @@ import click
 from otelprov.cli.output import json_option, note, status_word, table, write_json, write_lines
 from otelprov.cli.stored import up_to_date_store
 from otelprov.errors import UsageError
-from otelprov.export.text import counted, duration, moment
+from otelprov.export.text import duration, moment
 from otelprov.semconv import names
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ _STATUSES = [
 @click.option("--user", help="Only runs of this user.")
 @click.option("--since", metavar="TIME", help="Only runs since 7d, 12h, 30m, 2026-11-01 or 2026-11-01T08:30 (UTC).")
 @click.option("--param", "params", multiple=True, metavar="K=V", help="Only runs with this parameter; may be repeated.")
+@click.option("--imported", metavar="NAME[==VERSION]", help="Only runs that loaded this module or distribution.")
+@click.option("--like", metavar="RUN", help="Only runs with the same parameters as this one.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="No more than this many.")
 @json_option
 def runs(
@@ -41,6 +43,8 @@ def runs(
     user: str | None,
     since: str | None,
     params: tuple[str, ...],
+    imported: str | None,
+    like: str | None,
     limit: int,
     as_json: bool,
 ) -> None:
@@ -51,24 +55,29 @@ def runs(
       otelprov runs
       otelprov runs --status failed --since 7d
       otelprov runs --name 'train*' --param epochs=3 --json
+      otelprov runs --imported pandas==3.1.1
     """
     wanted = dict(_key_value(text) for text in params)
     start = since_time(since) if since else None
     with up_to_date_store() as store:
         # One more than asked for tells whether there are more.
-        found = store.runs(status=status, name=name, user=user, since=start, params=wanted, limit=limit + 1)
+        found = store.runs(status, name, user, start, wanted, limit + 1, imported=imported or "", like=like or "")
     shown, more = found[:limit], len(found) > limit
     if as_json:
         write_json({"runs": [asdict(run) for run in shown], "truncated": more})
         return
     if not shown:
-        note("no run answers to that" if any((status, name, user, since, params)) else "no run is recorded yet")
+        note(
+            "no run answers to that"
+            if any((status, name, user, since, params, imported, like))
+            else "no run is recorded yet"
+        )
         return
     headings = ("run", "status", "started", "took", "name", "in", "out", "user")
     write_lines(table(headings, map(_row, shown), {"status": status_word}))
     write_lines(_remarks(shown))
     if more:
-        note(f"there are more than {counted(limit, 'run')}; ask for them with --limit")
+        note(f"there are more runs than {limit}; ask for them with --limit")
 
 
 def since_time(text: str) -> int:

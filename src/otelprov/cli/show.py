@@ -56,6 +56,7 @@ def _lines(detail: RunDetail, packages: bool) -> Iterator[str]:
         ("command", run.command),
         ("directory", run.working_directory),
         ("by", " on ".join(word for word in (run.user, run.host) if word)),
+        ("for", detail.actor),
         ("trigger", detail.trigger),
         ("parameters", "  ".join(f"{key}={value}" for key, value in run.params.items())),
         ("code", _code(detail)),

@@ -96,6 +96,9 @@ PROVENANCE_LOSS_COUNT = "provenance.loss.count"
 PROVENANCE_LOSS_REASON = "provenance.loss.reason"
 PROVENANCE_LOSS_FIRST = "provenance.loss.first"
 PROVENANCE_LOSS_LAST = "provenance.loss.last"
+PROVENANCE_RUN_ACTOR = "provenance.run.actor"
+PROVENANCE_VCS_DIFF_TEXT = "provenance.vcs.diff.text"
+PROVENANCE_ENVIRONMENT_VARIABLES = "provenance.environment.variables"
 
 # Attributes of OpenTelemetry that we use
 CODE_FILE_PATH = "code.file.path"

@@ -32,6 +32,7 @@ from otelprov.semconv import (
     PROVENANCE_COVERAGE_RECORDED,
     PROVENANCE_PACKAGES_LIST,
     PROVENANCE_PROCESS_PARENT_ID,
+    PROVENANCE_RUN_ACTOR,
     PROVENANCE_RUN_CODE_DIGEST,
     PROVENANCE_RUN_CONFIG_DIGEST,
     PROVENANCE_RUN_PARENT_ID,
@@ -64,6 +65,16 @@ _SUMMARY = (
 MIN_PREFIX = 4
 
 
+def _loaded(imported: str) -> list[tuple[str, Any]]:
+    """The condition that a run has loaded a module or a distribution, and did not fail to."""
+    name, equals, version = imported.strip().partition("==")
+    package = f"pkg:pypi/{name.strip().lower().replace('_', '-')}@"
+    loaded = "EXISTS (SELECT 1 FROM module m WHERE m.run_id = run.run_id AND m.error = '' AND "
+    if equals:
+        return [(loaded + "m.purl = ?)", package + version.strip())]
+    return [(loaded + "(m.name = ? OR substr(m.purl, 1, ?) = ?))", (name, len(package), package))]
+
+
 class Answers(Lookups):
     """The part of the store that lists and describes."""
 
@@ -75,8 +86,14 @@ class Answers(Lookups):
         since: int | None = None,
         params: Mapping[str, str] | None = None,
         limit: int | None = 100,
+        *,
+        imported: str = "",
+        like: str = "",
     ) -> list[RunSummary]:
-        """Runs, newest first; `name` may be a glob, `since` is in nanoseconds, `params` must all be equal."""
+        """Runs, newest first; `name` may be a glob, `since` is in nanoseconds, `params` must all be equal.
+
+        `imported` is a module, a distribution, or `distribution==version`; `like` is a run with the same parameters.
+        """
         wanted: list[tuple[str, Any]] = []
         if status:
             wanted.append(("status = ?", status))
@@ -86,10 +103,15 @@ class Answers(Lookups):
             wanted.append(('"user" = ?', user))
         if since is not None:
             wanted.append(("started >= ?", since))
+        if imported:
+            wanted += _loaded(imported)
+        if like:
+            wanted.append(("params = (SELECT params FROM run WHERE run_id = ?)", self._run_id(like)))
         where = " AND ".join(condition for condition, _ in wanted) or "1"
         query = f"{_SUMMARY} WHERE {where} ORDER BY started DESC, run_id"
         found: list[RunSummary] = []
-        for row in self._connection.execute(query, [value for _, value in wanted]):
+        values = [value for _, given in wanted for value in (given if isinstance(given, tuple) else (given,))]
+        for row in self._connection.execute(query, values):
             if limit is not None and len(found) >= limit:
                 break
             summary = _summary(row)
@@ -172,6 +194,7 @@ class Answers(Lookups):
         return RunDetail(
             summary=summary,
             trigger=evidence.said(PROVENANCE_RUN_TRIGGER),
+            actor=evidence.said(PROVENANCE_RUN_ACTOR),
             config_digest=evidence.said(PROVENANCE_RUN_CONFIG_DIGEST),
             code_digest=evidence.said(PROVENANCE_RUN_CODE_DIGEST),
             parent_run_id=evidence.said(PROVENANCE_RUN_PARENT_ID),

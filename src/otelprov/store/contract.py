@@ -145,6 +145,7 @@ class RunDetail:
 
     summary: RunSummary
     trigger: str
+    actor: str
     config_digest: str
     code_digest: str
     parent_run_id: str
@@ -214,8 +215,14 @@ class Store(Protocol):
         since: int | None = None,
         params: Mapping[str, str] | None = None,
         limit: int | None = 100,
+        *,
+        imported: str = "",
+        like: str = "",
     ) -> list[RunSummary]:
-        """Runs, newest first; `name` may be a glob, `since` is in nanoseconds, `params` must all be equal."""
+        """Runs, newest first; `name` may be a glob, `since` is in nanoseconds, `params` must all be equal.
+
+        `imported` is a module, a distribution, or `distribution==version`; `like` is a run with the same parameters.
+        """
         ...
 
     def run(self, id_prefix: str) -> RunDetail:

@@ -60,7 +60,8 @@ _SAFE_TEXTS = (
 # Ours that hold what a user wrote; all others of ours are ids, digests, counts and words of a list.
 _OWN_TEXTS = (
     *(names.PROVENANCE_RUN_NAME, names.PROVENANCE_RUN_PARAMS, names.PROVENANCE_ORIGIN_RUN_NAME),
-    names.PROVENANCE_LOSS_REASON,
+    *(names.PROVENANCE_LOSS_REASON, names.PROVENANCE_RUN_ACTOR, names.PROVENANCE_VCS_DIFF_TEXT),
+    names.PROVENANCE_ENVIRONMENT_VARIABLES,
 )
 _URLS = (
     "url.full",
