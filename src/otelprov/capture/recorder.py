@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
 from opentelemetry import trace
 
@@ -33,6 +33,23 @@ from otelprov.semconv import (
 )
 
 SAMPLED = 1
+
+if TYPE_CHECKING:
+
+    class SpanDetails(TypedDict, total=False):
+        """What a span may have besides its kind, name and attributes."""
+
+        scope: str
+        start: int
+        end: int
+        events: Sequence[Pending]
+        links: Sequence[tuple[int, int]]
+        status: int
+        status_message: str
+        span_id: int
+        parent: tuple[int, int, int] | None
+        span_kind: int
+
 
 Pending = tuple[str, Mapping[str, Any]]
 
@@ -76,7 +93,6 @@ class Recorder:
         self.announce: Callable[[], None] | None = None
         self._resource = dict(resource)
         self._sequence = itertools.count(1)
-        self._declared_lost = 0
         self._announcing = threading.RLock()
         self.journal = self._new_journal()
 
@@ -93,44 +109,11 @@ class Recorder:
             return context.trace_id, context.span_id, int(context.trace_flags)
         return self.run.trace_id, self.run.span_id, int(self.run.sampled)
 
-    def emit(
-        self,
-        kind: str,
-        name: str,
-        attributes: Mapping[str, Any],
-        *,
-        scope: str = "otelprov",
-        start: int = 0,
-        end: int = 0,
-        events: Sequence[Pending] = (),
-        links: Sequence[tuple[int, int]] = (),
-        status: int = 0,
-        status_message: str = "",
-        span_id: int = 0,
-        parent: tuple[int, int, int] | None = None,
-        span_kind: int = 1,
-    ) -> EndedSpan:
-        """Put one ended span of ours into the journal, and return it.
-
-        `start` and `end` are nanoseconds since the epoch, now where 0. `parent` is (trace id, parent span id, flags).
-        """
+    def emit(self, kind: str, name: str, attributes: Mapping[str, Any], **details: Unpack[SpanDetails]) -> EndedSpan:
+        """Put one ended span of ours into the journal, and return it; `details` are those of `make`."""
         if self.announce is not None:
             self._announce()
-        span = self.make(
-            kind,
-            name,
-            attributes,
-            scope=scope,
-            start=start,
-            end=end,
-            events=events,
-            links=links,
-            status=status,
-            status_message=status_message,
-            span_id=span_id,
-            parent=parent,
-            span_kind=span_kind,
-        )
+        span = self.make(kind, name, attributes, **details)
         self.put(span)
         return span
 
@@ -151,7 +134,10 @@ class Recorder:
         parent: tuple[int, int, int] | None = None,
         span_kind: int = 1,
     ) -> EndedSpan:
-        """The span that `emit` would put into the journal; it has its sequence number, so it must get there."""
+        """The span that `emit` would put into the journal; it has its sequence number, so it must get there.
+
+        `start` and `end` are nanoseconds since the epoch, now where 0. `parent` is (trace id, parent span id, flags).
+        """
         end = end or time.time_ns()
         trace_id, parent_id, flags = parent or self.parent_context()
         values = {
