@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
+from pages import write_or_check
 
 from otelprov.cli.main import COMMANDS, cli
 from otelprov.cli.run import USAGE
@@ -35,14 +35,7 @@ on a terminal only, and not with `NO_COLOR`.
 
 def main() -> int:
     """Write the page, or with --check return 1 when it is not what would be written."""
-    text = page()
-    if "--check" in sys.argv[1:]:
-        if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-            sys.stderr.write(f"{PAGE.name} is out of date: run python docs/generate_commands.py\n")
-            return 1
-        return 0
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
+    return write_or_check(PAGE, page())
 
 
 def page() -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import functools
 import http.client
@@ -105,7 +106,7 @@ def binary(variable: str) -> str:
     return dict(line.split("=", 1) for line in tool.stdout.splitlines())[variable]
 
 
-class BackendProcess:
+class BackendProcess(abc.ABC):
     """A backend on ports of its own, its state and its log in a folder of the test; started by `with` or `start`."""
 
     variable = ""  # tells where the binary is
@@ -123,9 +124,9 @@ class BackendProcess:
         """host:port of one of `port_names`."""
         return f"127.0.0.1:{self._ports[port]}"
 
+    @abc.abstractmethod
     def environment(self) -> dict[str, str]:
         """What the configuration reads from its environment."""
-        raise NotImplementedError
 
     def start(self) -> Self:
         """Start on the same state and ports as before, and wait until it says that it is healthy."""

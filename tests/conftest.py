@@ -25,8 +25,27 @@ def recorded_telemetry_passes_the_registry(request: pytest.FixtureRequest) -> It
     # Asked for only where the test uses a folder, and before it does: made folders are cheap, but not free.
     folder: Path | None = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
     yield
-    if folder is None:
-        return
+    if folder is not None:
+        _check(folder)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def telemetry_shared_by_tests_passes_the_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """After a module: the same for folders that its fixtures have made for several tests."""
+    base = tmp_path_factory.getbasetemp()
+    before = set(base.iterdir())
+    yield
+    for folder in set(base.iterdir()) - before:
+        # The folders of single tests have been looked at, and some are links to the newest of a name.
+        if folder.is_dir() and not folder.is_symlink() and folder.name not in _looked_at:
+            _check(folder)
+
+
+_looked_at: set[str] = set()
+
+
+def _check(folder: Path) -> None:
+    _looked_at.add(folder.name)
     found = [problem for path in folder.rglob("journal/*.jsonl") for problem in _problems(path)]
     assert not found, f"recorded against the registry: {found[:5]}"
 
