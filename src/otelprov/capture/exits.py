@@ -20,6 +20,8 @@ from otelprov.capture.guard import guard
 from otelprov.capture.scrub import scrub_text
 
 _MAX_STACK = 16_384
+# Site and start-up files come before the main code; an interpreter that runs none of its own stops being watched.
+_MOST_CALLS_BEFORE_MAIN = 100_000
 _RETURNS = frozenset(opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST") if name in opmap)
 
 
@@ -56,6 +58,7 @@ _before_end: dict[str, Callable[[], object]] = {}
 _last_exit: object = None
 _exit_called = False
 _main_frame: FrameType | None = None
+_calls_left = 0
 _finish: Callable[[End], None] | None = None
 _before_exec: Callable[[], object] | None = None
 
@@ -113,21 +116,35 @@ def _end() -> End:
 
 
 def watch_main() -> None:
-    """Find the frame of the program's main code when it starts, to know at the end how it was left.
+    """Find the frame of the program's main code, to know at the end how it was left.
 
     Called last before the program starts: a profile function of ours sees the few calls up to the first frame of the
-    program and takes itself away there, so that nothing of the program runs under it.
+    program and takes itself away there, so that nothing of the program runs under it. A program that is instrumented
+    from its own code runs already, and one that embeds the interpreter may have no such frame: it must not be profiled.
     """
-    if sys.getprofile() is None:
+    global _main_frame, _calls_left
+    outermost = sys._getframe()
+    while outermost.f_back is not None:
+        outermost = outermost.f_back
+    if _is_main(outermost) and outermost.f_globals.get("__name__") == "__main__":
+        _main_frame = outermost
+    elif sys.getprofile() is None:
+        _calls_left = _MOST_CALLS_BEFORE_MAIN
         sys.setprofile(_find_main)
 
 
+def _is_main(frame: FrameType) -> bool:
+    return frame.f_back is None and frame.f_code.co_name in ("<module>", "_run_module_as_main")
+
+
 def _find_main(frame: FrameType, event: str, _argument: object) -> None:
-    global _main_frame
-    code = frame.f_code
-    if event == "call" and frame.f_back is None and code.co_name in ("<module>", "_run_module_as_main"):
-        sys.setprofile(None)
+    global _main_frame, _calls_left
+    _calls_left -= 1
+    found = event == "call" and _is_main(frame)
+    if found:
         _main_frame = frame
+    if found or _calls_left <= 0:
+        sys.setprofile(None)
 
 
 def exit_status(argument: object) -> int:
