@@ -335,3 +335,18 @@ def test_the_difference_from_the_commit_only_where_asked_for(tmp_path: Path) -> 
     loud = run(tmp_path / "second", "print(1)", OTELPROV_VCS_DIFF="true").event("provenance.run.environment")
     assert "+two" in str(loud["provenance.vcs.diff.text"])
     assert "hunter2" not in str(loud["provenance.vcs.diff.text"])
+
+
+def test_a_program_that_instruments_itself_runs_under_no_profiler(tmp_path: Path) -> None:
+    source = """
+    import sys
+    from opentelemetry.instrumentation.auto_instrumentation import initialize
+    initialize()
+    assert sys.getprofile() is None
+    open("made.txt", "w").write("x")
+    sys.exit(3)
+    """
+    chosen = {"OTEL_PYTHON_DISTRO": "otelprov", "OTEL_PYTHON_CONFIGURATOR": "otelprov"}
+    ran = run(tmp_path, source, launcher=PLAIN, **chosen)
+    assert ran.process.returncode == 3, ran.process.stderr
+    assert ran.run_span().attributes["process.exit.code"] == 3

@@ -130,7 +130,7 @@ def write_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def forget() -> None:
         rules.loaded.cache_clear()
-        kinds._kind.cache_clear()
+        kinds._kind_by_user.cache_clear()
         spans._short_name.cache_clear()
 
     forget()

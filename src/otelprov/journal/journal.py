@@ -130,7 +130,7 @@ class Journal:
             budget.closed(left.size)
             if left.lost:
                 self.losses.add("journal_deleted")
-        before, after = self._envelope(span.scope)
+        before, after = self._envelopes.get(span.scope) or self._envelope(span.scope)
         size = file.size + len(before) + len(payload) + len(after)
         if budget.due(file.size):
             if file.open and not file.in_place():

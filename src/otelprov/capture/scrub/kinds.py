@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from otelprov import config
 from otelprov import semconv as names
 
-# SAFE is made by us or counted; NAME is the name of a thing, where words mean nothing; CUT goes whole.
-SAFE, NAME, TEXT, URL, QUERY, STATEMENT, HEADER, COMMAND, CUT = range(9)
+# SAFE is made by us or counted; NAME is the name of a thing, where words mean nothing; CUT goes whole. Of SECRET only
+# switches stay, of LIKELY also numbers: their names say so, and are not in the list.
+SAFE, NAME, TEXT, URL, QUERY, STATEMENT, HEADER, COMMAND, CUT, SECRET, LIKELY = range(11)
 
 _NAMES = (
     *(names.PROVENANCE_ENTITY_NAMESPACE, names.PROVENANCE_ENTITY_NAME, names.CODE_FILE_PATH, names.CODE_FUNCTION_NAME),
@@ -127,26 +128,45 @@ _BODIES = (
 )
 
 
-def listed() -> Mapping[str, int]:
-    """The names whose kind is known beforehand; none of them where rules of the user's may say otherwise."""
-    return _OF_LIST if config.SCRUB_RULES.variable not in os.environ else {}
+# The list, and what came up beside it: one look-up for each attribute of each span.
+_met: dict[str, int] = {}
+_MOST_MET = 4096
+
+
+def met() -> Mapping[str, int]:
+    """Names whose kind is known already; none of them where rules of the user's may say otherwise."""
+    return _met if config.SCRUB_RULES.variable not in os.environ else {}
 
 
 def kind_of(name: str) -> int:
     """The kind of an attribute's value, by the attribute's name."""
-    return _kind(name) if len(name) <= 256 else CUT
+    if len(name) > 256:
+        return CUT
+    if config.SCRUB_RULES.variable in os.environ:
+        return _kind_by_user(name)
+    known = _met.get(name)
+    if known is None:
+        known = _kind(name)
+        if len(_met) < _MOST_MET:
+            _met[name] = known
+    return known
 
 
 @functools.lru_cache(maxsize=4096)
-def _kind(name: str) -> int:
-    if config.SCRUB_RULES.variable in os.environ:
-        from otelprov.capture.scrub.rules import says
+def _kind_by_user(name: str) -> int:
+    from otelprov.capture.scrub.rules import says
 
-        wanted = says(name)
-        if wanted:
-            return SAFE if wanted == "keep" else CUT
+    wanted = says(name)
+    return (SAFE if wanted == "keep" else CUT) if wanted else _kind(name)
+
+
+def _kind(name: str) -> int:
     known = _OF_LIST.get(name)
-    return _kind_by_rule(name.lower()) if known is None else known
+    if known is None:
+        known = _kind_by_rule(name.lower())
+        if known == TEXT:
+            known = _secrecy(name)
+    return known
 
 
 def _kind_by_rule(name: str) -> int:
@@ -161,13 +181,12 @@ def _kind_by_rule(name: str) -> int:
     return TEXT
 
 
-def secret_name(name: str, value: object) -> bool:
-    """Whether the name of an unknown attribute says that its value is secret; switches and counts are not."""
+def _secrecy(name: str) -> int:
     # Only for names that the list does not know.
     from otelprov.capture.scrub.words import STRONG, attribute_secrecy
 
     found = attribute_secrecy(name)
-    return bool(found) and not isinstance(value, bool) and (found == STRONG or not isinstance(value, (int, float)))
+    return TEXT if not found else SECRET if found == STRONG else LIKELY
 
 
 def is_listed(name: str) -> bool:

@@ -15,7 +15,7 @@ from otelprov.semconv import DB_SYSTEM, DB_SYSTEM_NAME, PROVENANCE_KIND, PROVENA
 
 _OWN_SCOPE = "otelprov"
 _MAX_DEPTH = 8
-_SAFE, _NAME = kinds.SAFE, kinds.NAME
+_SAFE, _NAME, _CUT = kinds.SAFE, kinds.NAME, kinds.CUT
 _PLAIN = frozenset({int, bool, float, type(None)})
 
 
@@ -71,13 +71,15 @@ def _name(name: str) -> str:
 
 def _attributes(attributes: Mapping[str, Any], own: bool) -> Mapping[str, Any]:
     changed: dict[str, Any] | None = None
-    listed = kinds.listed()
+    met, kind_of = kinds.met(), kinds.kind_of
     # A copy, because another thread may still be changing the mapping.
     for key, value in list(attributes.items()):
-        kind = listed.get(key)
+        kind = met.get(key)
         if kind is None:
-            kind = kinds.kind_of(key)
+            kind = kind_of(key)
         if kind == _SAFE or (kind == _NAME and type(value) is str and "://" not in value):
+            continue
+        if kind < _CUT and type(value) in _PLAIN:
             continue
         if own and kind == kinds.STATEMENT and '"' not in value:
             # Sanitized where it was seen.
@@ -94,7 +96,7 @@ def _attributes(attributes: Mapping[str, Any], own: bool) -> Mapping[str, Any]:
 
 
 def _value(key: str, kind: int, value: Any, around: Mapping[str, Any], depth: int) -> Any:
-    if kind == kinds.CUT or (kind == kinds.TEXT and not kinds.is_listed(key) and kinds.secret_name(key, value)):
+    if kind >= kinds.CUT and _is_secret(kind, value):
         return _whole(value)
     if type(value) in _PLAIN:
         return value
@@ -118,6 +120,12 @@ def _value(key: str, kind: int, value: Any, around: Mapping[str, Any], depth: in
     return value
 
 
+def _is_secret(kind: int, value: Any) -> bool:
+    if kind == kinds.CUT:
+        return True
+    return not isinstance(value, bool if kind == kinds.SECRET else (int, float))
+
+
 def _whole(value: Any) -> Any:
     if value is None or value == "":
         return value
@@ -133,7 +141,7 @@ def _whole(value: Any) -> Any:
 
 
 def _scrub(kind: int, text: str, around: Mapping[str, Any]) -> str:
-    if kind == kinds.TEXT:
+    if kind in (kinds.TEXT, kinds.LIKELY, kinds.SECRET):
         return scrub_text(text)
     if kind == kinds.COMMAND:
         return scrub_command_line(text)
