@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from otelprov.ingest.otlp_json import decode
 from otelprov.ingest.sift import Sift
 from otelprov.journal.encode import MAX_TEXT, EndedSpan, any_value, envelope, span_json
-from otelprov.journal.request import combine, parse_line, to_protobuf
+from otelprov.journal.request import parse_line
 
 
 def line(**attributes: Any) -> bytes:
@@ -89,17 +89,6 @@ def test_scalars_come_back_as_they_were(values: dict[str, Any]) -> None:
 
 def clean(value: Any) -> Any:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
-
-
-@given(st.dictionaries(st.text(min_size=1), scalars, max_size=5))
-def test_protobuf_says_the_same_as_json(values: dict[str, Any]) -> None:
-    from otelprov.ingest.otlp_proto import decode as decode_protobuf
-
-    encoded = line(**{"provenance.kind": "io", **values})
-    group = parse_line(encoded)
-    assert group is not None
-    body = to_protobuf(combine([group], None)).SerializeToString()
-    assert decode_protobuf(body, Sift()) == decode(encoded, Sift())
 
 
 @pytest.mark.parametrize("torn", [b"", b"{", b'{"resourceSpans":[]}\n', b"null\n", b"\xff\xfe\n", line(a=1)[:-10]])

@@ -41,9 +41,11 @@ def start_shipping(*, exporter: bool) -> None:
     def get() -> Shipper | None:
         # Made in the background thread: protobuf and gRPC cost start-up time.
         if not shippers:
+            from otelprov.journal.request import share_process
             from otelprov.journal.senders import sender_for
             from otelprov.journal.ship import Shipper
 
+            share_process()
             try:
                 shippers.append(Shipper(config.journal_folder(), sender_for(endpoint)))
             except OSError as error:

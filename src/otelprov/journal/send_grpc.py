@@ -7,12 +7,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import grpc
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from otelprov.journal.endpoint import Endpoint
-from otelprov.journal.request import NOT_ENCODABLE, to_protobuf
+from otelprov.journal.protobuf import request_bytes
+from otelprov.journal.request import NOT_ENCODABLE
 from otelprov.journal.senders import Answer, Outcome
 
+_EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _REFUSED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE)
 
 
@@ -31,16 +33,18 @@ class GrpcSender:
                 _content(endpoint.certificate), _content(endpoint.client_key), _content(endpoint.client_certificate)
             )
             self._channel = grpc.secure_channel(parts.netloc, credentials, options=options, compression=compression)
-        self._stub = TraceServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self._export = self._channel.unary_unary(
+            _EXPORT, request_serializer=bytes, response_deserializer=ExportTraceServiceResponse.FromString
+        )
 
     def send(self, request: dict[str, Any], timeout: float | None = None) -> Answer:
         """Send one request; see Sender."""
         try:
-            message = to_protobuf(request)
+            message = request_bytes(request)
         except NOT_ENCODABLE as error:
             return Answer(Outcome.REFUSED, f"not encodable: {type(error).__name__}: {error}"[:500])
         try:
-            response = self._stub.Export(
+            response = self._export(
                 message,
                 timeout=self._endpoint.timeout if timeout is None else timeout,
                 metadata=tuple(self._endpoint.headers.items()),

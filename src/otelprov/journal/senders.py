@@ -13,9 +13,12 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from otelprov.journal.endpoint import Endpoint
-from otelprov.journal.request import NOT_ENCODABLE, to_json, to_protobuf
+from otelprov.journal.protobuf import request_bytes
+from otelprov.journal.request import NOT_ENCODABLE, to_json
 
 _MAX_ANSWER = 1_048_576
+# No body, and a partial success that says nothing, as Collectors send it; everything else is parsed.
+_NOTHING_REJECTED = (b"", b"\x0a\x00")
 _RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 401, 403, 404, 407})
 
 
@@ -69,7 +72,7 @@ class HttpSender:
         seconds = self._endpoint.timeout if timeout is None else timeout
         as_json = self._endpoint.protocol == "http/json"
         try:
-            body = to_json(request) if as_json else to_protobuf(request).SerializeToString()
+            body = to_json(request) if as_json else request_bytes(request)
         except NOT_ENCODABLE as error:
             # A line that is not what we write: the shipper looks for it, so that the others get through.
             return Answer(Outcome.REFUSED, f"not encodable: {type(error).__name__}: {error}"[:500])
@@ -135,7 +138,7 @@ def _judge(response: http.client.HTTPResponse, content: bytes, as_json: bool) ->
 
 
 def _partial(content: bytes, as_json: bool) -> tuple[int, str]:
-    if not content:
+    if content in _NOTHING_REJECTED:
         return 0, ""
     if as_json:
         document = json.loads(content)

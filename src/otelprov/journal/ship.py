@@ -35,13 +35,17 @@ _ADOPT_EVERY = 10.0
 
 @dataclass(slots=True)
 class ShipReport:
-    """What shipping did: files looked at, spans taken by the other side, spans refused, and the last complaint."""
+    """What shipping did: files looked at, spans taken by the other side, spans refused, and the last complaint.
+
+    `wait` is for how many seconds the other side asked to be left alone.
+    """
 
     files: int = 0
     spans: int = 0
     refused: int = 0
     failed: bool = False
     message: str = ""
+    wait: float = 0.0
 
 
 @dataclass(slots=True)
@@ -97,7 +101,8 @@ class Shipper:
             self._pause = 0.0
             return
         self._pause = min(_LONGEST_PAUSE, self._pause * 2 or 0.5)
-        self._pause_until = time.monotonic() + self._pause
+        # An endpoint that says when to come back is not asked before.
+        self._pause_until = time.monotonic() + max(self._pause, report.wait)
         if report.message != self._told:
             self._told = report.message
             logger.warning("otelprov could not ship its journal and will try again: %s", report.message)
@@ -117,11 +122,11 @@ class Shipper:
         if position == reader.position:
             return False
         groups = []
-        for line in lines:
+        for number, line in enumerate(lines):
             group = parse_line(line)
             if group is not None and _leaves(group):
                 groups.append(group)
-            yield_to_program()
+            yield_to_program(number)
         if groups and not self._send(reader, groups, report, deadline):
             return False
         reader.advance(position)
@@ -143,6 +148,7 @@ class Shipper:
             return self._split(reader, groups, report, deadline, answer)
         report.failed = True
         report.message = answer.message
+        report.wait = answer.wait
         return False
 
     def _split(
