@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: setup demo test lint fmt generate lock overlays backends fuzz kill bench clean
+.PHONY: setup demo test lint fmt generate lock overlays backends fuzz kill goodruns outage bench evaluate clean
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml constraints.txt
@@ -61,8 +61,22 @@ KILLS ?= 500
 kill: $(STAMP)
 	KILLS=$(KILLS) $(BIN)/python -m pytest -s tests/e2e/test_kill_storm.py
 
+# Runs that end well while somebody reads their journals all the time.
+GOOD_RUNS ?= 1000
+goodruns: $(STAMP)
+	GOOD_RUNS=$(GOOD_RUNS) $(BIN)/python -m pytest -s tests/faults/test_ends.py -k looks_all_the_time
+
+# An hour of spans made while the Collector is away.
+OUTAGE_SPANS ?= 360000
+outage: $(STAMP) backends
+	OUTAGE_SPANS=$(OUTAGE_SPANS) $(BIN)/python -m pytest -s tests/e2e/test_outage.py
+
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
+
+# How true the lineage of real programs is and what it costs, beside the peers; ARGS as benchmarks/evaluate.py says.
+evaluate: $(STAMP)
+	PYTHONPATH=tests $(BIN)/python benchmarks/evaluate.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-out fuzz-out

@@ -100,11 +100,14 @@ def main() -> int:
     harness["account"] = recounted(harness)
     harness["conf_case"] = settings_case(harness)
     harness["main"]()
+    results = Path(harness["A"].out) / "results.json"
+    found = json.loads(results.read_text())
     only = {part for part in harness["A"].only.split(",") if part}
     for letter, title, extra in harness["CONF"]:
         if not only or letter in only or letter.rstrip("0123456789") in only:
-            found = harness["conf_case"](letter, title, extra)
-            print(f"{letter:4} ended=10 received={found['received']} lost={found['lost']} rc={found['rc']}")
+            found.append(harness["conf_case"](letter, title, extra))
+            print(f"{letter:4} ended=10 received={found[-1]['received']} lost={found[-1]['lost']} rc={found[-1]['rc']}")
+    results.write_text(json.dumps(found, indent=1, default=str))
     return 0
 
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from otelprov.ingest.otlp_json import decode
 from otelprov.ingest.sift import Sift
-from otelprov.journal.encode import MAX_TEXT, EndedSpan, any_value, envelope, span_json
+from otelprov.journal.encode import MAX_TEXT, EndedSpan, Scope, any_value, envelope, span_json
 from otelprov.journal.request import parse_line
 
 
 def line(**attributes: Any) -> bytes:
-    before, after = envelope({"service.name": "s"}, "otelprov", "1", "")
+    before, after = envelope({"service.name": "s"}, "otelprov", Scope("1"))
     span = EndedSpan("n", 1, 2, 3, 4, 5, attributes, events=[("e", 6, attributes)], links=[(7, 8)], status=2)
     return before + span_json(span).encode("ascii") + after
 

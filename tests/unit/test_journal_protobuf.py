@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from otelprov.ingest.otlp_json import decode
 from otelprov.ingest.otlp_proto import decode as decode_protobuf
 from otelprov.ingest.sift import Sift
-from otelprov.journal.encode import EndedSpan, envelope, span_json
+from otelprov.journal.encode import EndedSpan, Link, Scope, envelope, span_json
 from otelprov.journal.protobuf import request_bytes
 from otelprov.journal.request import NOT_ENCODABLE, combine, parse_line
 
@@ -29,11 +29,12 @@ values = st.recursive(
 attributes = st.dictionaries(texts.filter(bool), values, max_size=4)
 ids = st.integers(1, 2**64 - 1)
 times = st.integers(0, 2**63)
+trace_ids = st.integers(1, 2**128 - 1)
 counts = st.integers(0, 2**31)
 spans = st.builds(
     EndedSpan,
     name=texts,
-    trace_id=st.integers(1, 2**128 - 1),
+    trace_id=trace_ids,
     span_id=ids,
     parent_id=ids | st.just(0),
     start=times,
@@ -41,19 +42,23 @@ spans = st.builds(
     attributes=attributes,
     scope=st.sampled_from(["otelprov.files", "app", ""]),
     events=st.lists(st.tuples(texts, times, attributes), max_size=3),
-    links=st.lists(st.tuples(st.integers(1, 2**128 - 1), ids), max_size=3),
+    links=st.lists(
+        st.builds(Link, trace_ids, ids, attributes, texts, st.booleans()) | st.tuples(trace_ids, ids), max_size=3
+    ),
     kind=st.integers(0, 5),
     status=st.integers(0, 2),
     status_message=texts,
-    flags=st.integers(0, 255),
+    flags=st.sampled_from([0, 1, 0x201]),
     dropped=st.tuples(counts, counts, counts),
+    trace_state=texts,
+    described=st.builds(Scope, texts, texts, attributes),
 )
 
 
 def request_of(made: list[EndedSpan]) -> dict[str, Any]:
     groups = []
     for span in made:
-        before, after = envelope({"service.name": "shop", "empty": ""}, span.scope, "1.0", "https://example.org/schema")
+        before, after = envelope({"service.name": "shop", "empty": ""}, span.scope, span.described)
         group = parse_line(before + span_json(span).encode("ascii") + after)
         assert group is not None
         groups.append(group)

@@ -20,7 +20,8 @@ from otelprov import __version__
 from otelprov.capture.guard import guard
 from otelprov.capture.recorder import Recorder, current
 from otelprov.distro.values import clean_name, clean_time
-from otelprov.journal.encode import EndedSpan
+from otelprov.journal.encode import NO_SCOPE, REMOTE, SAMPLED, EndedSpan, Scope
+from otelprov.journal.encode import Link as JournalLink
 from otelprov.semconv import PROVENANCE_RUN_ID, SCHEMA_URL
 
 _OWN_SCOPE = "otelprov"
@@ -76,13 +77,31 @@ def ended_span(span: ReadableSpan) -> EndedSpan:
         [(clean_name(event.name), clean_time(event.timestamp) or start, _plain(event.attributes)) for event in events]
         if events
         else (),
-        [(link.context.trace_id, link.context.span_id) for link in links] if links else (),
+        [_link(link) for link in links] if links else (),
         span.kind._value_ + 1,
         status.status_code._value_,
         clean_name(status.description) if status.description else "",
-        int(context.trace_flags) & 0xFF,
+        (context.trace_flags & SAMPLED) | (REMOTE if parent is not None and parent.is_remote else 0),
         (span.dropped_attributes, span.dropped_events, span.dropped_links),
+        clean_name(context.trace_state.to_header()) if context.trace_state else "",
+        NO_SCOPE if scope is None else _scope(scope),
     )
+
+
+def _scope(scope: InstrumentationScope) -> Scope:
+    if not scope.version and not scope.schema_url and not scope.attributes:
+        return NO_SCOPE
+    return Scope(
+        clean_name(scope.version) if scope.version else "",
+        clean_name(scope.schema_url) if scope.schema_url else "",
+        _plain(scope.attributes),
+    )
+
+
+def _link(link: trace.Link) -> JournalLink:
+    context = link.context
+    state = clean_name(context.trace_state.to_header()) if context.trace_state else ""
+    return JournalLink(context.trace_id, context.span_id, _plain(link.attributes), state, context.is_remote)
 
 
 def _plain(attributes: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -100,12 +119,12 @@ def readable_span(span: EndedSpan, resource: Resource) -> ReadableSpan:
     """One of our ended spans as SDK exporters take it."""
     return ReadableSpan(
         name=span.name,
-        context=_context(span.trace_id, span.span_id, span.flags),
-        parent=_context(span.trace_id, span.parent_id, span.flags) if span.parent_id else None,
+        context=_context(span.trace_id, span.span_id, span.flags & SAMPLED),
+        parent=_context(span.trace_id, span.parent_id, span.flags & SAMPLED) if span.parent_id else None,
         resource=resource,
         attributes=dict(span.attributes),
         events=[Event(name, dict(attributes), time) for name, time, attributes in span.events],
-        links=[Link(_context(trace_id, span_id, 1)) for trace_id, span_id in span.links],
+        links=[Link(_context(link[0], link[1], SAMPLED)) for link in span.links],
         kind=SpanKind(span.kind - 1),
         status=Status(StatusCode(span.status), span.status_message or None),
         start_time=span.start,

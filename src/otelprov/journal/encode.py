@@ -29,8 +29,36 @@ _MAX_CACHED_KEY = 128
 Event = tuple[str, int, Mapping[str, Any]]
 
 
+# Of a span's flags: sampled, and what the SDK's exporters say of whether the parent is in another process.
+SAMPLED, KNOWN_IF_REMOTE, REMOTE = 1, 0x100, 0x200
+
+
+class Link(NamedTuple):
+    """A link of a span; ours have ids only."""
+
+    trace_id: int
+    span_id: int
+    attributes: Mapping[str, Any] = {}
+    trace_state: str = ""
+    remote: bool = False
+
+
+class Scope(NamedTuple):
+    """What is known of a scope besides its name."""
+
+    version: str = ""
+    schema_url: str = ""
+    attributes: Mapping[str, Any] = {}
+
+
+NO_SCOPE = Scope()
+
+
 class EndedSpan(NamedTuple):
-    """An ended span of ours or of others: ids as integers, times in nanoseconds, kind and status as OTLP numbers."""
+    """An ended span of ours or of others: ids as integers, times in nanoseconds, kind and status as OTLP numbers.
+
+    `links` are Links, or tuples that begin like one. `described` says more of the scope of a span of others.
+    """
 
     name: str
     trace_id: int
@@ -41,12 +69,14 @@ class EndedSpan(NamedTuple):
     attributes: Mapping[str, Any]
     scope: str = "otelprov"
     events: Sequence[Event] = ()
-    links: Sequence[tuple[int, int]] = ()
+    links: Sequence[tuple[Any, ...]] = ()
     kind: int = 1
     status: int = 0
     status_message: str = ""
     flags: int = 1
     dropped: tuple[int, int, int] = (0, 0, 0)
+    trace_state: str = ""
+    described: Scope = NO_SCOPE
 
 
 def text(value: str) -> str:
@@ -137,10 +167,12 @@ def attributes(mapping: Mapping[str, Any]) -> str:
 def span_json(span: EndedSpan) -> str:
     """Encode a span as an OTLP/JSON Span object."""
     parts = [f'{{"traceId":"{span.trace_id:032x}","spanId":"{span.span_id:016x}"']
+    if span.trace_state:
+        parts.append(f',"traceState":{text(span.trace_state)}')
     if span.parent_id:
         parts.append(f',"parentSpanId":"{span.parent_id:016x}"')
     parts.append(
-        f',"flags":{span.flags},"name":{text(span.name)},"kind":{span.kind},'
+        f',"flags":{_flags(span)},"name":{text(span.name)},"kind":{span.kind},'
         f'"startTimeUnixNano":"{span.start}","endTimeUnixNano":"{span.end}","attributes":[{attributes(span.attributes)}]'
     )
     if span.events:
@@ -150,8 +182,7 @@ def span_json(span: EndedSpan) -> str:
         )
         parts.append(f',"events":[{encoded}]')
     if span.links:
-        encoded = ",".join(f'{{"traceId":"{trace:032x}","spanId":"{linked:016x}"}}' for trace, linked in span.links)
-        parts.append(f',"links":[{encoded}]')
+        parts.append(f',"links":[{",".join(_link(Link(*link)) for link in span.links)}]')
     if any(span.dropped):
         parts.append(
             ',"droppedAttributesCount":%d,"droppedEventsCount":%d,"droppedLinksCount":%d' % span.dropped  # noqa: UP031
@@ -163,11 +194,30 @@ def span_json(span: EndedSpan) -> str:
     return "".join(parts)
 
 
-def envelope(resource: Mapping[str, Any], scope: str, version: str, schema_url: str) -> tuple[bytes, bytes]:
+def _flags(span: EndedSpan) -> int:
+    # As the SDK's exporters have it, so that a span that goes both ways is the same. Of ours all are shipped, of others
+    # what their sampler let through; the rest has none.
+    if not span.flags & SAMPLED and not span.scope.startswith("otelprov"):
+        return 0
+    return KNOWN_IF_REMOTE | (span.flags & REMOTE)
+
+
+def _link(link: Link) -> str:
+    parts = [f'{{"traceId":"{link.trace_id:032x}","spanId":"{link.span_id:016x}"']
+    if link.trace_state:
+        parts.append(f',"traceState":{text(link.trace_state)}')
+    if link.attributes:
+        parts.append(f',"attributes":[{attributes(link.attributes)}]')
+    parts.append(f',"flags":{KNOWN_IF_REMOTE | REMOTE if link.remote else KNOWN_IF_REMOTE}}}')
+    return "".join(parts)
+
+
+def envelope(resource: Mapping[str, Any], scope: str, described: Scope = NO_SCOPE) -> tuple[bytes, bytes]:
     """Return what stands before and after the Span objects of one request line."""
+    more = f',"attributes":[{attributes(described.attributes)}]' if described.attributes else ""
     before = (
         f'{{"resourceSpans":[{{"resource":{{"attributes":[{attributes(resource)}]}},'
-        f'"scopeSpans":[{{"scope":{{"name":{text(scope)},"version":{text(version)}}},"spans":['
+        f'"scopeSpans":[{{"scope":{{"name":{text(scope)},"version":{text(described.version)}{more}}},"spans":['
     )
-    after = f'],"schemaUrl":{text(schema_url)}}}]}}]}}\n' if schema_url else "]}]}]}\n"
+    after = f'],"schemaUrl":{text(described.schema_url)}}}]}}]}}\n' if described.schema_url else "]}]}]}\n"
     return before.encode(), after.encode()

@@ -12,7 +12,7 @@ from typing import Any
 
 from otelprov import __version__, config
 from otelprov.journal.budget import Budget, Rank, rank_of
-from otelprov.journal.encode import EndedSpan, envelope, span_json
+from otelprov.journal.encode import EndedSpan, Scope, envelope, span_json
 from otelprov.journal.file import SUFFIX, JournalWriter, Writer
 from otelprov.journal.losses import Losses
 from otelprov.semconv import (
@@ -63,7 +63,7 @@ class Journal:
         self._lock = threading.RLock()
         identity = (SERVICE_NAME, SERVICE_INSTANCE_ID, PROVENANCE_RUN_ID)
         self._brief = {key: self.resource[key] for key in identity if key in self.resource}
-        self._envelopes: dict[str, tuple[bytes, bytes]] = {}
+        self._envelopes: dict[tuple[str, str, str], tuple[bytes, bytes]] = {}
 
     @property
     def path(self) -> str:
@@ -105,7 +105,7 @@ class Journal:
 
     def line(self, span: EndedSpan) -> bytes:
         """The line that `append` would write; raises what encoding raises."""
-        before, after = self._envelope(span.scope)
+        before, after = self._envelope(span)
         return before + span_json(span).encode("ascii") + after
 
     def close(self) -> None:
@@ -130,7 +130,7 @@ class Journal:
             budget.closed(left.size)
             if left.lost:
                 self.losses.add("journal_deleted")
-        before, after = self._envelopes.get(span.scope) or self._envelope(span.scope)
+        before, after = self._envelope(span)
         size = file.size + len(before) + len(payload) + len(after)
         if budget.due(file.size):
             if file.open and not file.in_place():
@@ -155,7 +155,7 @@ class Journal:
         file = self._file
         # The end of a run may have no later chance.
         if time.monotonic() >= self._broken_until or rank_of(span) is Rank.ENDS:
-            before, after = _full_envelope(self.resource, span.scope)
+            before, after = _full_envelope(self.resource, span)
             try:
                 self._budget.closed(file.begin(before + payload + after))
             except OSError as error:
@@ -170,13 +170,15 @@ class Journal:
             return False
         raise OSError(self._broken_by, os.strerror(self._broken_by))
 
-    def _envelope(self, scope: str) -> tuple[bytes, bytes]:
-        found = self._envelopes.get(scope)
+    def _envelope(self, span: EndedSpan) -> tuple[bytes, bytes]:
+        version, schema_url, attributes = span.described
+        key = (span.scope, version, schema_url)
+        found = None if attributes else self._envelopes.get(key)
         if found is None:
-            found = _full_envelope(self._brief, scope)
+            found = _full_envelope(self._brief, span)
             # Programs may make up scopes without end.
-            if len(self._envelopes) < _MAX_SCOPES:
-                self._envelopes[scope] = found
+            if len(self._envelopes) < _MAX_SCOPES and not attributes:
+                self._envelopes[key] = found
         return found
 
     def _over_limit(self, span: EndedSpan) -> str:
@@ -194,6 +196,8 @@ class Journal:
         return False
 
 
-def _full_envelope(resource: Mapping[str, Any], scope: str) -> tuple[bytes, bytes]:
-    ours = scope.startswith(OWN_SCOPE)
-    return envelope(resource, scope, __version__ if ours else "", SCHEMA_URL if ours else "")
+_OURS = Scope(__version__, SCHEMA_URL)
+
+
+def _full_envelope(resource: Mapping[str, Any], span: EndedSpan) -> tuple[bytes, bytes]:
+    return envelope(resource, span.scope, _OURS if span.scope.startswith(OWN_SCOPE) else span.described)

@@ -31,7 +31,11 @@ def _resource_spans(group: dict[str, Any]) -> bytes:
     parts = [_message(b"\x0a", _attributes(b"\x0a", group.get("resource", {}).get("attributes", ())))]
     for scope_spans in group["scopeSpans"]:
         described = scope_spans.get("scope", {})
-        scope = [_text(b"\x0a", described.get("name", "")), _text(b"\x12", described.get("version", ""))]
+        scope = [
+            _text(b"\x0a", described.get("name", "")),
+            _text(b"\x12", described.get("version", "")),
+            _attributes(b"\x1a", described.get("attributes", ())),
+        ]
         inside = [_message(b"\x0a", b"".join(scope))]
         for number, span in enumerate(scope_spans["spans"]):
             inside.append(_message(b"\x12", _span(span)))
@@ -46,6 +50,7 @@ def _span(span: dict[str, Any]) -> bytes:
     parts = [
         _message(b"\x0a", bytes.fromhex(span["traceId"])),
         _message(b"\x12", bytes.fromhex(span["spanId"])),
+        _text(b"\x1a", get("traceState", "")),
     ]
     parent = get("parentSpanId")
     if parent:
@@ -62,16 +67,13 @@ def _span(span: dict[str, Any]) -> bytes:
         parts.append(_message(b"\x5a", _event(event)))
     parts.append(_number(b"\x60", get("droppedEventsCount", 0)))
     for link in get("links", ()):
-        ids = (_message(b"\x0a", bytes.fromhex(link["traceId"])), _message(b"\x12", bytes.fromhex(link["spanId"])))
-        parts.append(_message(b"\x6a", b"".join(ids)))
+        parts.append(_message(b"\x6a", _link(link)))
     parts.append(_number(b"\x70", get("droppedLinksCount", 0)))
     status = get("status")
     if status:
         said = _text(b"\x12", status.get("message", "")), _number(b"\x18", status.get("code", 0))
         parts.append(_message(b"\x7a", b"".join(said)))
-    flags = get("flags", 0)
-    if flags:
-        parts.append(b"\x85\x01" + flags.to_bytes(4, "little"))
+    parts.append(_flags(b"\x85\x01", get("flags", 0)))
     return b"".join(parts)
 
 
@@ -81,6 +83,20 @@ def _event(event: dict[str, Any]) -> bytes:
         + _text(b"\x12", event.get("name", ""))
         + _attributes(b"\x1a", event.get("attributes", ()))
     )
+
+
+def _link(link: dict[str, Any]) -> bytes:
+    return (
+        _message(b"\x0a", bytes.fromhex(link["traceId"]))
+        + _message(b"\x12", bytes.fromhex(link["spanId"]))
+        + _text(b"\x1a", link.get("traceState", ""))
+        + _attributes(b"\x22", link.get("attributes", ()))
+        + _flags(b"\x35", link.get("flags", 0))
+    )
+
+
+def _flags(tag: bytes, flags: int) -> bytes:
+    return tag + flags.to_bytes(4, "little") if flags else b""
 
 
 def _attributes(tag: bytes, pairs: Iterable[dict[str, Any]]) -> bytes:

@@ -47,10 +47,10 @@ def combine(groups: list[dict[str, Any]], resource: dict[str, Any] | None) -> di
     scopes: dict[str, dict[str, Any]] = {}
     for group in groups:
         for scope_spans in group["scopeSpans"]:
-            name = scope_spans.get("scope", {}).get("name", "")
-            known = scopes.get(name)
+            described = repr((scope_spans.get("scope"), scope_spans.get("schemaUrl")))
+            known = scopes.get(described)
             if known is None:
-                scopes[name] = {**scope_spans, "spans": list(scope_spans["spans"])}
+                scopes[described] = {**scope_spans, "spans": list(scope_spans["spans"])}
             else:
                 known["spans"] += scope_spans["spans"]
     return {

@@ -181,7 +181,7 @@ def _leaves(group: dict[str, Any]) -> bool:
     scope_spans = group["scopeSpans"][0]
     if scope_spans.get("scope", {}).get("name", "").startswith("otelprov"):
         return True
-    return bool(scope_spans["spans"][0].get("flags", 1) & 1)
+    return bool(scope_spans["spans"][0].get("flags", 1))
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 from otelprov.capture.scrub import kinds
 from otelprov.capture.scrub.argv import scrub_argv, scrub_command_line
 from otelprov.capture.scrub.text import CUT, scrub_text
-from otelprov.journal.encode import EndedSpan
+from otelprov.journal.encode import EndedSpan, Link
 from otelprov.semconv import DB_SYSTEM, DB_SYSTEM_NAME, PROVENANCE_KIND, PROVENANCE_KIND_IO
 
 _OWN_SCOPE = "otelprov"
@@ -32,14 +32,28 @@ def scrub_span(span: EndedSpan) -> EndedSpan:
             events = [(_name(name), time, _attributes(values, own)) for name, time, values in span.events]
             if events != list(span.events):
                 changed = changed._replace(events=events)
+        if any(len(link) > 2 for link in span.links):
+            changed = changed._replace(links=[_link(Link(*link), own) for link in span.links])
+        if span.trace_state:
+            changed = changed._replace(trace_state=_name(span.trace_state))
+        if span.described.attributes:
+            described = span.described._replace(attributes=_attributes(span.described.attributes, own))
+            changed = changed._replace(described=described)
         name = _name(span.name)
         if name != span.name:
             changed = changed._replace(name=name)
         if span.status_message:
             changed = changed._replace(status_message=scrub_text(span.status_message))
     except Exception:
-        return span._replace(name=CUT, attributes=_known(span.attributes), events=(), status_message="")
+        links: tuple[tuple[Any, ...], ...] = tuple(link[:2] for link in span.links)
+        described = span.described._replace(attributes={})
+        safe = span._replace(name=CUT, attributes=_known(span.attributes), events=(), status_message="")
+        return safe._replace(links=links, described=described, trace_state="")
     return changed
+
+
+def _link(link: Link, own: bool) -> Link:
+    return link._replace(attributes=_attributes(link.attributes, own), trace_state=_name(link.trace_state))
 
 
 def scrub_attributes(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
