@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from otelprov.capture.scrub import CUT, kinds, rules, scrub_attributes, scrub_span, spans
+from otelprov.capture.scrub.chosen import has_rules
 from otelprov.journal.encode import EndedSpan
 
 SECRET = "hunter2" + "x" * 30
@@ -126,10 +127,12 @@ def write_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         path = tmp_path / "rules.json"
         path.write_text(document if isinstance(document, str) else json.dumps(document))
         monkeypatch.setenv("OTELPROV_SCRUB_RULES", str(path))
+        has_rules.cache_clear()
         return path
 
     def forget() -> None:
         rules.loaded.cache_clear()
+        has_rules.cache_clear()
         kinds._kind_by_user.cache_clear()
         spans._short_name.cache_clear()
 

@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Mapping
 
-from otelprov import config
 from otelprov import semconv as names
+from otelprov.capture.scrub.chosen import has_rules
 
 # SAFE is made by us or counted; NAME is the name of a thing, where words mean nothing; CUT goes whole. Of SECRET only
 # switches stay, of LIKELY also numbers: their names say so, and are not in the list.
@@ -135,14 +134,14 @@ _MOST_MET = 4096
 
 def met() -> Mapping[str, int]:
     """Names whose kind is known already; none of them where rules of the user's may say otherwise."""
-    return _met if config.SCRUB_RULES.variable not in os.environ else {}
+    return {} if has_rules() else _met
 
 
 def kind_of(name: str) -> int:
     """The kind of an attribute's value, by the attribute's name."""
     if len(name) > 256:
         return CUT
-    if config.SCRUB_RULES.variable in os.environ:
+    if has_rules():
         return _kind_by_user(name)
     known = _met.get(name)
     if known is None:

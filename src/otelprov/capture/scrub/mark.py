@@ -9,6 +9,7 @@ import re
 
 from otelprov import config
 from otelprov.capture.inside import quietly
+from otelprov.capture.scrub.chosen import has_rules
 
 KEY_FILE = "scrub.key"
 BARE = "[cut]"
@@ -23,7 +24,7 @@ def mark(secret: str) -> str:
     """
     if not secret or _MARK.fullmatch(secret):
         return secret
-    if config.SCRUB_RULES.variable in os.environ:
+    if has_rules():
         from otelprov.capture.scrub.rules import kept
 
         if kept(secret):

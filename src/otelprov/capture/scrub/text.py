@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 from collections.abc import Iterable
 
-from otelprov import config
+from otelprov.capture.scrub.chosen import has_rules
 
 CUT = "[cut]"
 MAX_LENGTH = 16_384
@@ -63,9 +62,9 @@ def _scrubbed(text: str) -> str:
     if len(text) > MAX_LENGTH:
         text, ending = _shortened(text)
     text = _scrub_structures(text)
-    if len(text) >= _SHORTEST_SHAPE and any(len(word) >= _SHORTEST_SHAPE for word in text.split()):
+    if len(text) >= _SHORTEST_SHAPE and any(len(word) >= _SHORTEST_SHAPE for word in text.replace("=", " ").split()):
         text = _scrub_shapes(text)
-    if config.SCRUB_RULES.variable in os.environ:
+    if has_rules():
         from otelprov.capture.scrub.rules import loaded
 
         for pattern in loaded().cut_patterns:
