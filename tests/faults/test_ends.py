@@ -124,8 +124,8 @@ os.execv(sys.executable, [sys.executable, "-c", "pass"])
 """)
     seen: set[str] = set()
     for batch in range(0, GOOD_RUNS, 3):
-        # Homes of a hundred runs: a reader goes through all that there is.
-        home = tmp_path / f"home {batch // 100}"
+        # Homes of few enough runs: a reader goes through all that there is, and lists a hundred.
+        home = tmp_path / f"home {batch // 99}"
         processes = [
             subprocess.Popen([*OBSERVED, "program.py"], cwd=tmp_path, env=environment(home)) for _each in range(3)
         ]
