@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: setup demo test lint fmt generate lock overlays backends fuzz kill goodruns outage bench evaluate clean
+.PHONY: setup demo test lint fmt generate lock overlays backends fuzz kill goodruns outage bench evaluate test-heavy clean
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml constraints.txt
@@ -74,9 +74,20 @@ outage: $(STAMP) backends
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
 
+# Libraries of gigabytes, in an environment of their own beside the pinned one.
+HEAVY_VENV ?= .venv-heavy
+$(HEAVY_VENV)/.installed: pyproject.toml constraints.txt tests_heavy/requirements.txt
+	$(PYTHON) tools/setup_venv.py $(HEAVY_VENV)
+	$(HEAVY_VENV)/bin/python -m pip --quiet --disable-pip-version-check install -r tests_heavy/requirements.txt
+	touch $@
+
+test-heavy: $(HEAVY_VENV)/.installed
+	$(HEAVY_VENV)/bin/python -m pytest tests_heavy $(ARGS)
+	$(HEAVY_VENV)/bin/python -m pytest tests/instrumentors/test_contract.py tests/instrumentors/test_contract_host.py -k prov-torch
+
 # How true the lineage of real programs is and what it costs, beside the peers; ARGS as benchmarks/evaluate.py says.
 evaluate: $(STAMP)
 	PYTHONPATH=tests $(BIN)/python benchmarks/evaluate.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-out fuzz-out
+	rm -rf $(VENV) $(HEAVY_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-out fuzz-out

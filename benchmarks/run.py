@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ALL = {"startup": [], "imports": [], "journal": [], "span": [], "decode_extract": []}
+ALL = {"startup": [], "imports": [], "journal": [], "span": [], "data": ["5"], "decode_extract": []}
 
 
 def main() -> int:

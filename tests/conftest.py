@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from backend_processes import collector, jaeger, pytest_runtest_makereport  # noqa: F401
+from s3_server import s3_server  # noqa: F401
 
 from otelprov.semconv.validate import problems
 

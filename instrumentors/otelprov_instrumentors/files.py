@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files read and written through Python: `open` and its kin, descriptors, copies, renames and removals."""
+"""Files read and written through Python: `open` and its kin, descriptors, copies, renames, removals, pickles."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import os
 from collections.abc import Generator
 from typing import Any
 
-from otelprov.capture import audit, files, moves
+from otelprov.capture import audit, coverage, files, moves, pickled
+from otelprov.capture.naming import is_compiled_code
 from otelprov.instrumentation import Call, Instrumentor, Patch
 
 Captured = Generator[None, Any, None]
 
 
 def _open(call: Call) -> Captured:
+    if is_compiled_code(call.argument("file", 0)):
+        coverage.ignored += 1
+        return
     file = yield
     mode = call.argument("mode", 1, "r")
     files.opened(file, mode, call.started, through_opener=call.argument("opener", 7) is not None)
@@ -70,7 +74,12 @@ _CALLS = {
     "replace": _rename,
     "remove": _remove,
     "unlink": _remove,
+    "link": moves.linking,
+    "sendfile": moves.sending,
+    "copy_file_range": moves.copying_range,
 }
+_FOLLOWED = {"dumps": pickled.dumped_bytes, "load": pickled.loaded, "loads": pickled.loaded_bytes}
+_PICKLE = ("pickle", "_pickle")
 
 
 class FilesInstrumentor(Instrumentor):
@@ -83,6 +92,8 @@ class FilesInstrumentor(Instrumentor):
         Patch("shutil", "copyfile", _copyfile),
         Patch("shutil", "copyfileobj", _copyfileobj),
         Patch("shutil", "rmtree", _rmtree),
+        *(Patch(module, "dump", pickled.dumping) for module in _PICKLE),
+        *(Patch(module, name, follow=follow) for name, follow in _FOLLOWED.items() for module in _PICKLE),
     )
 
     def start(self) -> None:

@@ -36,6 +36,11 @@ class Sqlite3Instrumentor(Instrumentor):
         Patch("_sqlite3", "connect", _connect),
     )
 
+    def _imported(self, module: Any) -> None:
+        super()._imported(module)
+        if module.__name__ != "_sqlite3":
+            self.replace(module, "Connection", sqlite_types.public_class())
+
     def start(self) -> None:
         """Capture from connections made before, too."""
         sqlite_types.observe(True)

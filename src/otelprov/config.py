@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import NamedTuple
 
@@ -66,9 +67,17 @@ def observing() -> bool:
     return ENABLED.flag() and os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true"
 
 
+@functools.cache
+def _normal(path: str) -> str:
+    return os.path.normpath(path)
+
+
 def home() -> str:
     """Absolute path of the folder of journals and store; not made here."""
     chosen = HOME.text()
+    if chosen.startswith("/"):
+        # Asked for with every file that is read or written.
+        return _normal(chosen)
     if chosen:
         return os.path.abspath(os.path.expanduser(chosen))
     data = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")

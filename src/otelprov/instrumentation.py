@@ -20,7 +20,7 @@ from typing import Any, ClassVar, NamedTuple
 import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from otelprov.capture import inside
+from otelprov.capture import coverage, inside
 from otelprov.capture.calls import Call, Capture, Observed, asynchronous, begin
 from otelprov.capture.guard import failed, guard
 from otelprov.capture.recorder import current
@@ -43,7 +43,7 @@ class Patch(NamedTuple):
     With `nested` the capture also runs inside other captured calls: for following objects.
     With `transparent` what the call does inside is still captured: for callers of user code.
     A row with `follow` in place of `capture` is both, and costs a tenth: for what is called in tight loops.
-    `leave` names methods of a `*` that must not be wrapped.
+    `leave` says which methods must not be wrapped.
     A target that the installed version does not have is left out.
     """
 
@@ -94,6 +94,8 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
     library: ClassVar[str] = ""
     distribution: ClassVar[str] = ""
     versions: ClassVar[str] = ""
+    # For a library that reads its caller's variables: the module of its own whose frames it passes over to find them.
+    frames: ClassVar[str] = ""
     patches: ClassVar[tuple[Patch, ...]] = ()
 
     # Why the instrumentor does nothing, by library; read by coverage and doctor.
@@ -109,6 +111,7 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
 
     def _instrument(self, **kwargs: Any) -> None:
         self._active = True
+        self._is_supported: bool | None = None
         self._applied: list[_Applied] = getattr(self, "_applied", [])
         self._places = {(id(applied.owner), applied.name) for applied in self._applied}
         self.start()
@@ -117,6 +120,7 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
 
     def _uninstrument(self, **kwargs: Any) -> None:
         self._active = False
+        coverage.left_alone(self.library, "switched off by the program")
         for applied in reversed(self._applied):
             _restore(applied)
         self._applied.clear()
@@ -136,17 +140,26 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
                         self._apply(module, patch)
 
     def _supported(self) -> bool:
-        if not self.distribution:
+        # Asked for each module that has patches.
+        if self._is_supported is None:
+            self._is_supported = self._has_known_version()
+        return self._is_supported
+
+    def _has_known_version(self) -> bool:
+        try:
+            installed = installed_version(self.distribution) if self.distribution else ""
+        except importlib.metadata.PackageNotFoundError:
+            # Vendored or put on the path by hand: nothing says that it is another library.
+            installed = ""
+        if not installed:
+            coverage.instrumented(self.library, "")
             return True
         from packaging.specifiers import SpecifierSet
 
-        try:
-            installed = importlib.metadata.version(self.distribution)
-        except importlib.metadata.PackageNotFoundError:
-            # Vendored or put on the path by hand: nothing says that it is another library.
-            return True
         if SpecifierSet(self.versions).contains(installed, prereleases=True):
+            coverage.instrumented(self.library, installed)
             return True
+        coverage.left_alone(self.library, f"its version is not {self.versions}", installed)
         if self.library not in self.left_alone:
             self.left_alone[self.library] = f"{self.distribution} {installed} is not {self.versions}"
             logger.warning(
@@ -157,6 +170,14 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
             )
         return False
 
+    def replace(self, owner: Any, name: str, made: Any) -> None:
+        """Put something else into the place of an attribute, until uninstrumented: for what can't be wrapped."""
+        place = (id(owner), name)
+        if self._active and place not in self._places and vars(owner).get(name, made) is not made:
+            self._places.add(place)
+            self._applied.append(_Applied(owner, name, vars(owner)[name], made, inherited=False))
+            setattr(owner, name, made)
+
     def _apply(self, module: Any, patch: Patch) -> None:
         owner: Any = module
         *path, name = patch.target.split(".")
@@ -165,12 +186,17 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
             if owner is None:
                 return
         if name != "*":
-            self._wrap(owner, name, patch)
+            function = _function(getattr(owner, name, None)) if patch.leave else None
+            if not (patch.leave and inspect.isfunction(function) and patch.leave(function)):
+                self._wrap(owner, name, patch)
             return
         for public in [key for key in vars(owner) if key[0] != "_"]:
             raw = vars(owner)[public]
             function = None if isinstance(raw, property) else _function(raw)
-            if inspect.isfunction(function) and not (patch.leave and patch.leave(function)):
+            # What a generator yields is not there yet, and it would be none any more.
+            if not inspect.isfunction(function) or inspect.isgeneratorfunction(function):
+                continue
+            if not (patch.leave and patch.leave(function)):
                 self._wrap(owner, public, patch)
 
     def _wrap(self, owner: Any, name: str, patch: Patch) -> None:
@@ -183,9 +209,10 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
             raw = getattr(owner, name, None)
             if raw is None:
                 return
-        same = self._applied if patch.capture is not None else []
+        # Follow functions of classes are many, and none of them has two names.
+        same = self._applied if patch.capture is not None or inspect.ismodule(owner) else []
         known = next((made for made in same if raw is made.original or raw is made.wrapper), None)
-        if known is not None and known.patch is not None and known.patch.capture is patch.capture is not None:
+        if known is not None and known.patch is not None and _same_functions(known.patch, patch):
             # One function under several names stays one, as `io.open is open`.
             self._places.add(place)
             setattr(owner, name, known.wrapper)
@@ -194,7 +221,7 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
         self._places.add(place)
         function = _function(raw)
         make = self._wrapper if patch.follow is None else self._follower
-        wrapper: Any = _hidden(make(function, patch), function)
+        wrapper: Any = _hidden(make(function, patch), function, self.frames)
         if isinstance(raw, (classmethod, staticmethod)):
             wrapper = type(raw)(wrapper)
         elif isinstance(raw, property):
@@ -261,16 +288,37 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
         return asynchronous(function, observe) if inspect.iscoroutinefunction(function) else wrapper
 
 
+def _same_functions(one: Patch, other: Patch) -> bool:
+    return one.capture is other.capture and one.follow is other.follow
+
+
+def installed_version(distribution: str) -> str:
+    """The version of an installed distribution; raises PackageNotFoundError."""
+    found = importlib.metadata.distribution(distribution)
+    # Its own way is to parse all of the metadata, the description included: milliseconds.
+    for line in (found.read_text("METADATA") or "").splitlines():
+        key, colon, value = line.partition(":")
+        if not colon:
+            break
+        if key.lower() == "version":
+            return value.strip()
+    return found.version
+
+
 def _function(raw: Any) -> Any:
     if isinstance(raw, (classmethod, staticmethod)):
         return raw.__func__
     return raw.fget if isinstance(raw, property) else raw
 
 
-def _hidden(wrapper: Any, function: Any) -> Any:
+def _hidden(wrapper: Any, function: Any, module: str = "") -> Any:
     # Libraries that look for the caller's line, to warn there, skip frames of their own files: ours must count as such.
     # A traceback shows it as a second frame of the function, in the lines of its signature.
     code = getattr(function, "__code__", None)
+    if module and type(wrapper) is FunctionType:
+        named = {**wrapper.__globals__, "__name__": module}
+        moved = FunctionType(wrapper.__code__, named, wrapper.__name__, wrapper.__defaults__, wrapper.__closure__)
+        wrapper = functools.update_wrapper(moved, function)
     if code is not None and type(wrapper) is FunctionType:
         wrapper.__code__ = wrapper.__code__.replace(
             co_filename=code.co_filename,

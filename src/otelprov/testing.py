@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from otelprov import config
+from otelprov.capture import digests, producers
 from otelprov.capture.recorder import Recorder, Run, current, install, random_bits
 from otelprov.ingest.otlp_json import decode
 from otelprov.ingest.sift import Sift
 from otelprov.model.span import Span
 from otelprov.semconv import PROVENANCE_KIND, PROVENANCE_KIND_IO, SERVICE_NAME
 from otelprov.semconv.validate import problems
+
+_SECONDS_TO_DIGEST = 10.0
 
 
 class Recorded:
@@ -83,6 +86,8 @@ def recording(home: Path | str, *, name: str = "test", strict: bool = True) -> I
     try:
         yield recorded
     finally:
+        digests.finish(_SECONDS_TO_DIGEST)
+        producers.tell()
         install(previous)
         recorder.journal.close()
         for key, value in saved.items():

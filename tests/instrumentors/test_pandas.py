@@ -171,12 +171,20 @@ def test_appending_is_an_append(recorded):
     assert recorded.names() == ["read plots.csv", "append all.csv"]
 
 
-def test_a_folder_of_parts_is_one_entity(recorded):
+def test_the_parts_in_a_folder_are_entities_of_their_own(recorded):
     pd.read_csv("plots.csv").to_parquet("parts", partition_cols=["crop"])
+    parts = sorted(path.name for path in pathlib.Path("parts").rglob("*.parquet"))
+    assert len(parts) == 2
     again = pd.read_parquet("parts")
-    assert recorded.names() == ["read plots.csv", "write parts", "read parts"]
-    assert comes_from(again) == (["parts"], True)
-    assert PROVENANCE_ENTITY_VERSION not in recorded.io()[-1].attributes
+    written, read = ([span for span in recorded.io() if span.name.startswith(word)] for word in ("write", "read"))
+    assert [span.attributes[PROVENANCE_ENTITY_NAME] for span in written] == [
+        span.attributes[PROVENANCE_ENTITY_NAME] for span in read[1:]
+    ]
+    assert [span.attributes[PROVENANCE_ENTITY_VERSION] for span in written] == [
+        span.attributes[PROVENANCE_ENTITY_VERSION] for span in read[1:]
+    ]
+    assert [sources(span) for span in written] == [["plots.csv"]] * 2
+    assert comes_from(again) == (parts, True)
 
 
 def test_a_url_is_an_endpoint_without_secrets(recorded):

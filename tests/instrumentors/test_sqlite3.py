@@ -102,8 +102,10 @@ def test_types_results_and_errors_are_those_of_sqlite3(recorded, connection):
     Sqlite3Instrumentor().uninstrument()
     other = sqlite3.connect(":memory:")
     Sqlite3Instrumentor().instrument()
-    assert type(other) is sqlite3.Connection
-    assert isinstance(connection, sqlite3.Connection)
+    assert isinstance(other, sqlite3.Connection)
+    assert issubclass(type(other), sqlite3.Connection)
+    assert type(connection) is sqlite3.Connection
+    assert not isinstance(connection.cursor(), sqlite3.Connection)
     assert isinstance(connection.cursor(), sqlite3.Cursor)
     found = []
     for made in (connection, other):
@@ -176,7 +178,61 @@ def test_factories_of_the_user_keep_working(recorded, path):
     assert type(made) is sqlite3.Connection
     made.execute("select 1")
     made.close()
-    assert texts(recorded) == ["create table t(a)", "insert into t values (?)"]
+    assert texts(recorded) == ["create table t(a)", "insert into t values (?)", "select ?"]
+
+
+def test_connections_that_the_program_makes_itself(recorded, path):
+    class Mine(sqlite3.Connection):
+        def __init__(self, folder):
+            super().__init__(os.path.join(folder, "app.db"), detect_types=sqlite3.PARSE_DECLTYPES)
+
+    for made in (sqlite3.Connection(path), Mine(os.path.dirname(path))):
+        made.row_factory = sqlite3.Row
+        made.text_factory = bytes
+        with made:
+            made.execute("create table if not exists t(a timestamp)")
+        made.close()
+    memory = sqlite3.Connection(":memory:")
+    memory.execute("select * from sqlite_master")
+    memory.close()
+    namespaces = [span.attributes[names.PROVENANCE_ENTITY_NAMESPACE] for span in recorded.io()]
+    assert namespaces[:2] == [f"sqlite:{os.path.realpath(path)}"] * 2
+    assert namespaces[2].startswith("sqlite::memory:")
+
+
+def test_connections_to_one_memory_see_the_same(recorded):
+    one = sqlite3.connect("file:shared?mode=memory&cache=shared", uri=True)
+    other = sqlite3.connect("file:shared?mode=memory&cache=shared", uri=True)
+    one.execute("create table t(a)")
+    one.commit()
+    other.execute("select * from t")
+    one.close()
+    other.close()
+    first, second = recorded.io()
+    assert first.attributes[names.PROVENANCE_ENTITY_NAMESPACE] == second.attributes[names.PROVENANCE_ENTITY_NAMESPACE]
+
+
+def test_blobs_are_read_and_written(recorded, connection):
+    connection.execute("create table pictures(data blob)")
+    connection.execute("insert into pictures values (zeroblob(3))")
+    with connection.blobopen("pictures", "data", 1) as blob:
+        blob.write(b"abc")
+    with connection.blobopen("pictures", "data", 1, readonly=True) as blob:
+        assert blob.read() == b"abc"
+    with pytest.raises(sqlite3.OperationalError):
+        connection.blobopen("pictures", "data", 99)
+    assert texts(recorded)[2:] == [
+        'UPDATE "main"."pictures" SET "data" = ?',
+        'SELECT "data" FROM "main"."pictures"',
+    ]
+
+
+def test_a_script_attaches_what_it_names(recorded, connection, tmp_path):
+    other = os.path.realpath(tmp_path / "other.db")
+    connection.executescript(
+        f"create table t(a); -- ATTACH 'no' AS x\nattach '{other}' as other; create table other.u as select * from t;"
+    )
+    assert recorded.io()[-1].attributes[names.PROVENANCE_DATABASE_ATTACHED] == f'{{"other": "{other}"}}'
 
 
 def test_a_class_of_the_user_with_its_own_execute_is_one_edge(recorded, path):
@@ -269,13 +325,30 @@ def test_the_path_of_a_uri(recorded, path):
     assert recorded.io()[0].attributes[names.DB_NAMESPACE] == os.path.realpath(path).replace("app", "a b")
 
 
-def test_a_backup_is_a_read_and_a_write_that_comes_from_it(recorded, connection, tmp_path):
+def test_a_backup_of_tables_is_one_statement_each(recorded, connection, tmp_path):
     connection.execute("create table t(a)")
+    connection.commit()
     target = sqlite3.connect(tmp_path / "copy.db")
     connection.backup(target)
     target.close()
+    assert texts(recorded)[1:] == ['CREATE TABLE "t" AS SELECT * FROM source."t"']
+    span = recorded.io()[-1]
+    assert span.name == "CREATE copy.db"
+    assert span.attributes[names.PROVENANCE_DATABASE_ATTACHED] == f'{{"source": "{connection_path(connection)}"}}'
+
+
+def connection_path(connection):
+    return connection.execute("pragma database_list").fetchone()[2]
+
+
+def test_a_backup_from_memory_to_memory_is_a_read_and_a_write_that_comes_from_it(recorded):
+    source, target = sqlite3.connect(":memory:"), sqlite3.connect(":memory:")
+    source.execute("create table t(a)")
+    source.backup(target)
+    source.close()
+    target.close()
     _, read, write = recorded.io()
-    assert (read.name, write.name) == ("read app.db", "write copy.db")
+    assert (read.name, write.name) == ("read :memory:", "write :memory:")
     assert write.attributes[names.PROVENANCE_FLOW_COMPLETE] is True
     assert write.events[1].attributes[names.PROVENANCE_SOURCE_SPAN_ID] == read.span_id
 

@@ -136,3 +136,19 @@ def test_views_queries_with_names_and_insert_select_are_edges(app, sources):
     app.execute("WITH best AS (SELECT * FROM daily) INSERT INTO report SELECT * FROM best")
     app.execute("CREATE TABLE published AS SELECT * FROM report")
     assert sources("published") == {"report", "daily", "raw"}
+
+
+def test_a_backup_hands_on_its_tables(app, sources, tmp_path):
+    app.execute("INSERT INTO raw VALUES ('mon', 1)")
+    app.commit()
+    memory = sqlite3.connect(":memory:")
+    app.backup(memory)
+    memory.execute(f"ATTACH '{tmp_path / 'late.db'}' AS late")
+    memory.execute("CREATE TABLE late.report AS SELECT day FROM raw")
+    memory.close()
+    assert sources("report") == {"raw"}
+
+
+def test_a_script_of_statements_hands_on_what_it_makes(app, sources):
+    app.executescript("CREATE TEMP TABLE step AS SELECT * FROM raw; CREATE TABLE result AS SELECT * FROM step;")
+    assert sources("result") == {"raw"}

@@ -57,7 +57,8 @@ def test_spans_carry_times_attributes_and_the_evidence():
     assert int(job["endTimeUnixNano"]) - int(job["startTimeUnixNano"]) == 38 * 10**9
     assert value(job, "provenance.run.id") == {"stringValue": f"{0x7C1E << 112:032x}"}
     assert value(model, "provenance.entity.name") == {"stringValue": "/data/model.pkl"}
-    assert model["links"] == [{"traceId": f"{0x7C1E << 112:032x}", "spanId": f"{0x7C1E * 1000 + 400:016x}"}]
+    linked = {"traceId": f"{0x7C1E << 112:032x}", "spanId": f"{0x7C1E * 1000 + 400:016x}", "flags": 256}
+    assert model["links"] == [linked]
 
 
 def test_the_same_graph_in_another_order_gives_the_same_spans():

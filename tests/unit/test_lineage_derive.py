@@ -55,6 +55,22 @@ def test_complete_flow_says_nothing_of_what_was_read_into_plain_objects(run: Run
     assert derived(run.spans)[0] == {("a", "out", "flow"), ("rates.txt", "out", "order")}
 
 
+def test_a_copy_comes_from_nothing_else(run: RunSpans) -> None:
+    run.read("/config", 1)
+    a = run.read("/a", 2, version="sha256:1")
+    run.write("/copy", 3, sources=[a], complete=True, version="sha256:1")
+    run.write("/other", 4, sources=[a], complete=True, version="sha256:2")
+    copied = {("a", "copy", "flow")}
+    assert derived(run.spans)[0] == {*copied, ("a", "other", "flow"), ("config", "other", "order")}
+
+
+def test_a_member_comes_from_nothing_but_its_archive(run: RunSpans) -> None:
+    run.read("/config", 1)
+    archive = run.read("/a.zip", 2, version="sha256:1")
+    run.write("/a.zip!/member", 3, sources=[archive], complete=True, version="crc32:2")
+    assert derived(run.spans)[0] == {("a.zip", "member", "flow")}
+
+
 def test_a_handle_that_a_library_read_from_is_followed(run: RunSpans) -> None:
     a, b = run.read("/a", 1), run.read("/b", 2)
     run.write("/one", 3, sources=[a], complete=True)

@@ -136,7 +136,7 @@ def test_an_entity_is_named_by_id_path_glob_and_relative_path(
     wanted = lineage(pipeline, "+model.pkl").as_json()
     node_id = lineage(pipeline, "model.pkl").focus[0]
     (tmp_path / "data").mkdir()
-    put(pipeline, make_run("x.py", [], [f"{tmp_path}/data/here.txt@1"], start=900))
+    put(pipeline, make_run("x.py", [], [f"{tmp_path}/data/here.txt@77"], start=900))
     monkeypatch.chdir(tmp_path)
     assert lineage(pipeline, f"+{node_id[:6]}").as_json() == wanted
     assert lineage(pipeline, "+/data/model.pkl").as_json() == wanted
@@ -148,7 +148,7 @@ def test_nothing_of_that_name(pipeline: Store) -> None:
     with pytest.raises(NotFoundError, match="nowhere"):
         lineage(pipeline, "+nowhere.csv")
     with pytest.raises(UsageError):
-        lineage(pipeline, "+model.pkl", level="column")
+        lineage(pipeline, "+model.pkl", level="cell")
 
 
 def test_kinds_and_times(pipeline: Store) -> None:

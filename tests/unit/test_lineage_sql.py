@@ -86,11 +86,6 @@ def test_nonsense_and_huge_statements_are_left_whole() -> None:
     assert sql.parse("SELECT '" + "x" * sql.MAX_TEXT + "' FROM a").parser == ""
 
 
-def test_columns_are_followed() -> None:
-    found = sql.parse("INSERT INTO a SELECT x, y AS z FROM b")
-    assert found.columns == (("x", "b", "x"), ("z", "b", "y"))
-
-
 def test_only_a_table_made_anew_loses_its_rows() -> None:
     assert not sql.parse("CREATE TABLE q AS SELECT a FROM b").accumulates
     assert sql.parse("INSERT INTO q SELECT a FROM b").accumulates

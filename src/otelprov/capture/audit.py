@@ -9,14 +9,16 @@ import sys
 import time
 from typing import Any
 
-from otelprov.capture import file_writes, files
-from otelprov.capture.fingerprint import file_version
+from otelprov.capture import file_writes, files, producers
+from otelprov.capture.fingerprint import version_before
 from otelprov.capture.guard import guard
 from otelprov.capture.inside import is_inside, quietly
-from otelprov.capture.naming import absolute_path, note_temporary
+from otelprov.capture.naming import absolute_path, is_compiled_code, note_temporary
 from otelprov.capture.recorder import current
 from otelprov.semconv import PROVENANCE_OPERATION_APPEND, PROVENANCE_OPERATION_WRITE
 
+# Events of those ways to start a process in which no hook of a fork is called.
+_STARTING = frozenset(("subprocess.Popen", "os.posix_spawn", "os.system", "os.exec"))
 _active = False
 _installed = False
 
@@ -39,12 +41,16 @@ def stop() -> None:
 def _hook(event: str, args: tuple[Any, ...]) -> None:
     # Called for every event of the interpreter: what is not ours leaves after one comparison.
     if event == "open":
-        if _active and not is_inside() and current() is not None:
+        if _active and not is_inside() and current() is not None and not is_compiled_code(args[0]):
             with guard("an audited open"), quietly():
                 _opening(*args[:3])
     elif event in ("tempfile.mkstemp", "tempfile.mkdtemp") and _active:
         with guard("noting a temporary file"), quietly():
             note_temporary(os.fsdecode(args[0]))
+    elif event in _STARTING:
+        # What this process has written, the new one may read at once.
+        with guard("telling producers"):
+            producers.tell()
 
 
 def _opening(path: Any, mode: Any, flags: Any) -> None:
@@ -71,7 +77,7 @@ def _opening(path: Any, mode: Any, flags: Any) -> None:
         files.record_read(entity, started)
     if not reading:
         operation = PROVENANCE_OPERATION_APPEND if flags & os.O_APPEND else PROVENANCE_OPERATION_WRITE
-        before = "" if flags & os.O_TRUNC or not exists else file_version(found)[0]
+        before = "" if flags & os.O_TRUNC or not exists else version_before(found)
         write = file_writes.begin_write(entity, operation, started, before=before)
         if write is not None:
             file_writes.follow_unwatched(write)

@@ -11,8 +11,9 @@ from typing import Any
 
 import wrapt
 
-from otelprov.capture import inside
+from otelprov.capture import inside, underway
 from otelprov.capture.guard import failed
+from otelprov.model.entity import Entity
 
 # A capture function is a generator that runs up to its one `yield` before the call, and is sent the result after it.
 # Where the call raises, the generator is closed instead, with the exception in `call.error`.
@@ -23,16 +24,17 @@ class Call:
     """One call of a patched function, as the capture function sees it.
 
     What a capture function puts into `args`, `kwargs` and, once it was sent the result, `result` takes the place of the
-    program's: for proxies that only watch.
+    program's: for proxies that only watch. `nested` says that the call was made inside another captured one.
     """
 
-    __slots__ = ("args", "error", "function", "kwargs", "result", "scope", "started")
+    __slots__ = ("args", "error", "function", "kwargs", "nested", "result", "scope", "started")
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], scope: str) -> None:
         self.function = function
         self.args = args
         self.kwargs = kwargs
         self.scope = scope
+        self.nested = inside.is_inside()
         self.error: BaseException | None = None
         self.result: Any = None
         self.started = time.time_ns()
@@ -54,17 +56,19 @@ class Call:
 class Observed:
     """The span of time in which the program's own function runs: its outcome goes to the capture function."""
 
-    __slots__ = ("_call", "_observer", "_quiet", "_where")
+    __slots__ = ("_call", "_observer", "_places", "_quiet", "_where")
 
     def __init__(self, where: str, call: Call, observer: Generator[None, Any, None], *, quiet: bool) -> None:
         self._where = where
         self._call = call
         self._observer = observer
         self._quiet = inside.quietly() if quiet else None
+        self._places: list[Entity] = []
 
     def __enter__(self) -> Call:
         if self._quiet is not None:
             self._quiet.__enter__()
+            self._places = underway.enter((*self._call.args, *self._call.kwargs.values()))
         return self._call
 
     def __exit__(
@@ -72,6 +76,7 @@ class Observed:
     ) -> None:
         if self._quiet is not None:
             self._quiet.__exit__(kind, error, trace)
+            underway.leave(self._places)
         if error is None:
             _finish(self._where, self._observer, self._call.result)
         else:

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from otelprov import config
-from otelprov.capture.fingerprint import digest_bytes, file_version
+from otelprov.capture.fingerprint import digest_bytes, digest_version
 from otelprov.capture.scrub import scrub_attributes, scrub_text
 from otelprov.semconv import (
     HOST_NAME,
@@ -74,7 +74,7 @@ def process_attributes(script: str) -> dict[str, Any]:
         found[USER_NAME] = str(os.geteuid())
     if script:
         found[PROVENANCE_RUN_CODE_FILE] = script
-        version, _size = file_version(script)
+        version, _size = digest_version(script)
         if version:
             found[PROVENANCE_RUN_CODE_DIGEST] = version
     return found

@@ -16,15 +16,17 @@ from typing import Any
 
 from otelprov.capture import coverage
 from otelprov.capture.callsite import code_attributes
-from otelprov.capture.fingerprint import file_version
+from otelprov.capture.contents import origins_of_file
+from otelprov.capture.fingerprint import file_version, is_still, version_before
 from otelprov.capture.guard import guard
+from otelprov.capture.handles import layers
 from otelprov.capture.identity import Origins, Read, origins_of
 from otelprov.capture.inside import quietly
 from otelprov.capture.io import record_io
 from otelprov.capture.naming import resolved_file_entity
 from otelprov.capture.recorder import current, current_step
 from otelprov.model.entity import Entity
-from otelprov.semconv import PROVENANCE_OPERATION_APPEND
+from otelprov.semconv import PROVENANCE_OPERATION_APPEND, PROVENANCE_OPERATION_WRITE
 
 SCOPE = "otelprov.files"
 _MAX_REMEMBERED = 10_000
@@ -45,20 +47,21 @@ class Write:
     step: str
     parent: tuple[int, int, int]
     process: tuple[str, int]
+    scope: str = SCOPE
     # Weak references to the file objects through which it is written.
     handles: list[weakref.ref[Any]] = field(default_factory=list)
+    # What went into it past all of them.
+    sources: Origins | None = None
 
 
 _writes: dict[Write, None] = {}
 _unwatched: dict[Write, None] = {}
-# By path, what this process has written last: its version and where it came from.
-_written: dict[str, tuple[str, Origins | None]] = {}
 
 
 def begin_write(
-    entity: Entity, operation: str, started: int, *, before: str = "", own: Read | None = None
+    entity: Entity, operation: str, started: int, *, before: str = "", own: Read | None = None, scope: str = SCOPE
 ) -> Write | None:
-    """Note that a file is being written from here; nothing is recorded before `finish`.
+    """Note that a file is being written from here; nothing is recorded before `finish`, or `record_write`.
 
     `before` is the version that would mean that nothing was written, `own` a read of the same handle.
     """
@@ -69,13 +72,14 @@ def begin_write(
         entity,
         operation,
         started,
-        before=before or (own.entity.version if own is not None else ""),
+        before=before or (version_before(entity.name) if own is not None else ""),
         size=-1,
         own=own,
         code=code_attributes(),
         step=current_step.get(),
         parent=recorder.parent_context(),
         process=(recorder.process_id, os.getpid()),
+        scope=scope,
     )
 
 
@@ -90,7 +94,7 @@ def finish(write: Write) -> None:
     version, size = file_version(path)
     if (
         not version
-        or version == write.before
+        or is_still(path, write.before, version)
         or (size == write.size and write.operation == PROVENANCE_OPERATION_APPEND)
     ):
         return
@@ -98,32 +102,37 @@ def finish(write: Write) -> None:
     write.before = version
     known = [origins for reference in write.handles if (origins := origins_of(reference())) is not None]
     sources = known[0] if known else None
+    if write.sources is not None:
+        sources = write.sources if sources is None else sources | write.sources
     if sources is not None and write.own is not None and sources.reads == {write.own}:
         # What was read from the handle itself says nothing of what was written to it.
         sources = None
+    if sources is None and write.operation == PROVENANCE_OPERATION_WRITE:
+        # Bytes and texts can't be followed, but known again.
+        sources = origins_of_file(path, size)
     record_write(write, version, size, sources)
 
 
-def record_write(write: Write, version: str, size: int, sources: Origins | None) -> Read | None:
-    """Record a write as of where and when it began, and remember it for renames."""
+def record_write(
+    write: Write, version: str, size: int, sources: Origins | None, attributes: Mapping[str, Any] | None = None
+) -> Read | None:
+    """Record a write as of where and when it began."""
     token = current_step.set(write.step)
     try:
         read = record_io(
             write.operation,
             write.entity.at(version),
-            scope=SCOPE,
+            scope=write.scope,
             start=write.started,
             size=size,
             sources=sources,
+            attributes=attributes,
             code=write.code,
             parent=write.parent,
         )
     finally:
         current_step.reset(token)
     coverage.recorded += 1
-    if len(_written) >= _MAX_REMEMBERED:
-        _written.clear()
-    _written[write.entity.name] = (version, sources)
     return read
 
 
@@ -154,9 +163,21 @@ def attach(write: Write, file: Any, raw: io.FileIO) -> None:
     attributes["close"] = close
 
 
-def written_here(path: str) -> tuple[str, Origins | None] | None:
-    """Version and sources of what this process has last written to a path; None where it has not."""
-    return _written.get(path)
+def note_sources(path: str, sources: Origins) -> None:
+    """Note what went into the open files of a path without going through an object of Python's."""
+    for write in [*_writes, *_unwatched]:
+        if write.entity.name == path:
+            write.sources = sources if write.sources is None else write.sources | sources
+
+
+def entity_written(file: Any) -> Entity | None:
+    """What is being written through an open file, looking through compression; None where that is not known."""
+    below = layers(file)
+    for write in [*_writes, *_unwatched]:
+        handles = [reference() for reference in write.handles]
+        if any(handle is layer for handle in handles for layer in below if handle is not None):
+            return write.entity
+    return None
 
 
 def follow_unwatched(write: Write) -> None:
@@ -213,7 +234,6 @@ def _flush(file: Any) -> None:
 def _forget() -> None:
     _writes.clear()
     _unwatched.clear()
-    _written.clear()
 
 
 # A child must not record the end of what its parent has open.

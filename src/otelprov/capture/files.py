@@ -9,11 +9,14 @@ from __future__ import annotations
 import io
 import os
 import stat
+import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from otelprov.capture import coverage
+from otelprov.capture import coverage, written
 from otelprov.capture.callsite import caller, code_attributes
+from otelprov.capture.contents import note_file
 from otelprov.capture.exits import before_end
 from otelprov.capture.file_writes import (
     SCOPE,
@@ -22,13 +25,14 @@ from otelprov.capture.file_writes import (
     begin_write,
     finish,
     follow,
+    note_sources,
     settle,
     sweep,
 )
 from otelprov.capture.file_writes import (
     finish_open_files as finish_open_files,
 )
-from otelprov.capture.fingerprint import file_version
+from otelprov.capture.fingerprint import file_version, version_before
 from otelprov.capture.handles import descriptor_path, handle_origins, raw_file, remember_written
 from otelprov.capture.identity import Origins, Read, remember
 from otelprov.capture.io import record_io
@@ -74,6 +78,7 @@ class _Descriptor:
 
 _descriptors: dict[int, _Descriptor] = {}
 _reads: dict[tuple[Any, ...], Read] = {}
+_last_reads: dict[str, Read] = {}
 
 
 def opened(file: Any, mode: str, started: int, *, through_opener: bool = False) -> None:
@@ -125,7 +130,7 @@ def opened_descriptor(fd: int, flags: int, path: Any, started: int) -> None:
         known.read = record_read(entity, started)
     if access != os.O_RDONLY:
         operation = PROVENANCE_OPERATION_APPEND if flags & os.O_APPEND else PROVENANCE_OPERATION_WRITE
-        before = "" if fresh else file_version(entity.name)[0]
+        before = "" if fresh else version_before(entity.name)
         known.write = begin_write(entity, operation, started, before=before, own=known.read)
         if known.write is not None:
             follow(known.write)
@@ -142,8 +147,19 @@ def is_followed(fd: Any) -> bool:
 def closed_descriptor(fd: int) -> None:
     """Record the write that ended with `os.close`."""
     known = _descriptors.pop(fd, None)
-    if known is not None and known.write is not None and not known.write.handles:
+    if known is not None and known.write is not None:
         finish(known.write)
+
+
+def wrapped_descriptor(file: Any, fd: Any) -> None:
+    """Note that an object of the standard library reads or writes a descriptor that `opened_descriptor` was told of."""
+    known = _descriptors.get(fd)
+    if known is None:
+        return
+    if known.read is not None:
+        remember(file, Origins(frozenset({known.read})))
+    if known.write is not None:
+        known.write.handles.append(weakref.ref(file))
 
 
 def data_entity(path: str | None, *, made: bool = False) -> Entity | None:
@@ -169,24 +185,49 @@ def data_entity(path: str | None, *, made: bool = False) -> Entity | None:
 
 def record_read(entity: Entity, started: int, *, scope: str = SCOPE) -> Read | None:
     """Record the read of a file at its present version, unless the same read is on record already."""
-    recorder = current()
-    if recorder is None:
+    if current() is None:
         return None
     settle(entity.name)
     version, size = file_version(entity.name)
     if not version:
         return None
     coverage.recorded += 1
+    read = read_once(entity.at(version), started, scope=scope, size=size)
+    if read is not None:
+        if len(_last_reads) >= _MAX_REMEMBERED:
+            _last_reads.clear()
+        _last_reads[entity.name] = read
+        before = written.last(entity)
+        note_file(
+            entity.name, version, size, Origins(frozenset({read})), before.sources if before is not None else None
+        )
+    return read
+
+
+def read_once(
+    entity: Entity,
+    started: int,
+    *,
+    scope: str,
+    size: int = -1,
+    operation: str = PROVENANCE_OPERATION_READ,
+    attributes: Mapping[str, Any] | None = None,
+) -> Read | None:
+    """Record a read of one version, unless the same line has read it before in the same step."""
+    recorder = current()
+    if recorder is None:
+        return None
     code = code_attributes()
     trace_id = recorder.parent_context()[0]
     line = (code.get(CODE_FILE_PATH), code.get(CODE_LINE_NUMBER))
-    key = (recorder.process_id, entity.name, version, trace_id, current_step.get(), line, scope)
-    read = _reads.get(key)
+    place = (entity.namespace, entity.name, entity.version, operation)
+    key = (recorder.process_id, *place, trace_id, current_step.get(), line, scope)
+    # Where no version is known, it may be another one by now.
+    repeats = bool(entity.version) or operation != PROVENANCE_OPERATION_READ
+    read = _reads.get(key) if repeats else None
     if read is None:
-        read = record_io(
-            PROVENANCE_OPERATION_READ, entity.at(version), scope=scope, start=started, size=size, code=code
-        )
-        if read is not None:
+        read = record_io(operation, entity, scope=scope, start=started, size=size, code=code, attributes=attributes)
+        if read is not None and repeats:
             if len(_reads) >= _MAX_REMEMBERED:
                 _reads.clear()
             _reads[key] = read
@@ -196,6 +237,14 @@ def record_read(entity: Entity, started: int, *, scope: str = SCOPE) -> Read | N
 def copied(source: Any, target: Any) -> None:
     """The content of one open file went into another."""
     remember_written(target, handle_origins(source) or Origins(complete=False))
+
+
+def transferred(source: Any, target: Any) -> None:
+    """The kernel has copied from one descriptor to another."""
+    places = [descriptor_path(fd) if isinstance(fd, int) else None for fd in (source, target)]
+    read = _last_reads.get(places[0]) if places[0] is not None else None
+    if read is not None and places[1] is not None:
+        note_sources(places[1], Origins(frozenset({read})))
 
 
 def _adopt(file: Any, raw: io.FileIO, fd: int) -> None:
@@ -219,6 +268,7 @@ def _adopt(file: Any, raw: io.FileIO, fd: int) -> None:
 def _forget() -> None:
     _descriptors.clear()
     _reads.clear()
+    _last_reads.clear()
 
 
 before_end("files still open at the end", finish_open_files)

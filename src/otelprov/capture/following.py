@@ -22,6 +22,8 @@ from otelprov.capture.frames import (
 from otelprov.capture.identity import Origins, origins_of, remember
 
 Follow = Callable[[tuple[Any, ...], dict[str, Any], Any], None]
+# Whether to look at all, given the arguments and the result.
+When = Callable[[tuple[Any, ...], Any], bool]
 
 
 def _callers(folder: str) -> list[FrameType]:
@@ -66,24 +68,27 @@ class Following:
             self._found = os.path.join(os.path.dirname(str(sys.modules[self._library].__file__)), "")
         return self._found
 
-    def converted(self) -> Follow:
-        """As `results`, for conversions that the library itself makes all the time: only the program's count."""
-        follow = self.results()
+    def converted(self, when: When | None = None) -> Follow:
+        """As `results`, for what the library itself does all the time on the way: only the program's calls count."""
+        return self.outside(self.results(when=when))
+
+    def outside(self, follow: Follow) -> Follow:
+        """A follow function for calls from outside the library only."""
 
         def follow_outside(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-            if not self._is_caller(sys._getframe(2)):
+            if not self._is_caller(_hook_caller()):
                 follow(args, kwargs, result)
 
         return follow_outside
 
-    def _is_caller(self, frame: FrameType) -> bool:
-        return frame.f_code.co_filename.startswith(self._found or self.folder)
+    def _is_caller(self, frame: FrameType | None) -> bool:
+        return frame is not None and frame.f_code.co_filename.startswith(self._found or self.folder)
 
     def _is_led_by(self, via: tuple[str, ...]) -> bool:
         return all(frame.f_code.co_name in via for frame in _callers(self.folder))
 
-    def results(self, *via: str, selecting: bool = False) -> Follow:
-        """The result comes from all arguments.
+    def results(self, *via: str, selecting: bool = False, when: When | None = None) -> Follow:
+        """The result comes from all arguments; with `when`, only if that says so of arguments and result.
 
         Unknown data among them counts only where the program itself is the caller, directly or through the public
         functions `via`: inside the library, much is in flight that nobody has followed. It never counts for what is
@@ -92,6 +97,8 @@ class Following:
 
         def follow(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
             if not kind_of(type(result)) and type(result) not in CONTAINERS:
+                return
+            if when is not None and not when(args, result):
                 return
             found, unknown = parameters((*args, *kwargs.values()) if kwargs else args)
             if found is not None:
@@ -113,7 +120,7 @@ class Following:
             other = args[1] if len(args) > 1 else kwargs.get("other")
             kind = kind_of(type(other))
             if kind:
-                found = origins_of(other) if kind != HOLDER else known(other)
+                found = origins_of(other) if kind < HOLDER else known(other)
             elif type(other).__module__.startswith(("types", self._library)):
                 found = self._parts_of(other, made_of, via)
             else:
@@ -165,7 +172,7 @@ class Following:
         """
 
         def follow(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-            if not via and not internal and self._is_caller(sys._getframe(2)):
+            if not via and not internal and self._is_caller(_hook_caller()):
                 return
             value = kwargs[name] if name in kwargs else args[position] if position < len(args) else None
             found, unknown = contents((value,))

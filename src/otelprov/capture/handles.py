@@ -14,6 +14,7 @@ import os
 import sys
 from typing import Any
 
+from otelprov.capture.contents import origins_of_content
 from otelprov.capture.identity import Origins, origins_of, remember
 
 _LAYERS = {
@@ -25,14 +26,22 @@ _LAYERS = {
     ("bz2", "BZ2File"): ("_fp",),
     ("lzma", "LZMAFile"): ("_fp",),
     ("tempfile", "_TemporaryFileWrapper"): ("file",),
+    ("tempfile", "SpooledTemporaryFile"): ("_file",),
     ("zipfile", "ZipExtFile"): ("_fileobj",),
     ("zipfile", "_SharedFile"): ("_file",),
+    ("zipfile", "_ZipWriteFile"): ("_fileobj",),
+    ("tarfile", "ExFileObject"): ("raw",),
+    ("tarfile", "_FileInFile"): ("fileobj",),
+    ("tarfile", "_Stream"): ("fileobj",),
+    ("fsspec.core", "PickleableTextIOWrapper"): ("buffer",),
+    ("fsspec.implementations.local", "LocalFileOpener"): ("f",),
+    ("fsspec.implementations.cached", "LocalTempFile"): ("fh",),
 }
 _MAX_LAYERS = 10
 
 
 def layers(file: Any) -> list[Any]:
-    """A file object and what it is made of, outermost first; objects of other libraries are not looked into."""
+    """A file object and what it is made of, outermost first; objects of unknown libraries are not looked into."""
     found = [file]
     while len(found) < _MAX_LAYERS:
         kind = type(found[-1])
@@ -64,6 +73,11 @@ def handle_origins(file: Any) -> Origins | None:
         if origins is not None:
             return origins
     return None
+
+
+def origins_of_data(data: Any) -> Origins | None:
+    """Where an open file, a buffer, bytes or a text come from; None where unknown."""
+    return handle_origins(data) or origins_of_content(data)
 
 
 def remember_written(file: Any, origins: Origins) -> None:

@@ -33,10 +33,11 @@ class Origins(NamedTuple):
 
 
 class _Followed(weakref.ref[Any]):
-    __slots__ = ("key", "origins")
+    __slots__ = ("key", "origins", "stamp")
 
     key: int
     origins: Origins
+    stamp: int | None
 
 
 _followed: dict[int, _Followed] = {}
@@ -48,14 +49,18 @@ def _forget(reference: _Followed) -> None:
         del _followed[reference.key]
 
 
-def remember(obj: Any, origins: Origins) -> bool:
-    """Note where an object comes from, for as long as it lives; False where it can't be referred to weakly."""
+def remember(obj: Any, origins: Origins, stamp: int | None = None) -> bool:
+    """Note where an object comes from, for as long as it lives; False where it can't be referred to weakly.
+
+    `stamp` is for whoever wants to know later whether the object has changed.
+    """
     try:
         reference = _Followed(obj, _forget)
     except TypeError:
         return False
     reference.key = key = id(obj)
     reference.origins = origins
+    reference.stamp = stamp
     _followed[key] = reference
     return True
 
@@ -68,6 +73,12 @@ def origins_of(obj: Any) -> Origins | None:
     return reference.origins
 
 
+def stamp_of(obj: Any) -> int | None:
+    """The stamp with which an object was remembered."""
+    reference = _followed.get(id(obj))
+    return None if reference is None or reference() is not obj else reference.stamp
+
+
 def merged_origins(objects: Iterable[Any]) -> Origins | None:
     """Where something made of several objects comes from; None where nothing is known of any of them."""
     known = [origins_of(obj) for obj in objects]
@@ -76,6 +87,24 @@ def merged_origins(objects: Iterable[Any]) -> Origins | None:
         return None
     reads = frozenset[Read]().union(*(origins.reads for origins in found))
     return Origins(reads, len(found) == len(known) and all(origins.complete for origins in found))
+
+
+def followed() -> list[Any]:
+    """The living objects that are being followed."""
+    return [obj for reference in list(_followed.copy().values()) if (obj := reference()) is not None]
+
+
+def happened(origins: Origins) -> Origins:
+    """Some origins with what a plan has read when it was last executed, in place of what it will read."""
+    if all(read.trace_id for read in origins.reads):
+        return origins
+    reads = frozenset(read for read in origins.reads if read.trace_id)
+    complete = origins.complete
+    for planned in origins.reads - reads:
+        done: Origins | None = getattr(planned, "done", None)
+        reads |= frozenset() if done is None else done.reads
+        complete = complete and done is not None and done.complete
+    return Origins(reads, complete)
 
 
 def count() -> int:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from otelprov.capture import background
 from otelprov.capture.distributions import Distribution, distribution_of, is_namespace
-from otelprov.capture.fingerprint import file_version
+from otelprov.capture.fingerprint import digest_version
 from otelprov.capture.import_record import LoadedModule, emit_span
 from otelprov.capture.import_spec import failed_spec, found_spec, is_lazy, loaded_spec, origin_of
 from otelprov.capture.importer import Importer, find_importer
@@ -185,7 +185,7 @@ class Tracker:
         # What the project imports from packages is the project's doing, even while another package is being loaded.
         load.rollup = None
         load.file = os.path.realpath(origin)
-        load.digest = file_version(load.file)[0]
+        load.digest = digest_version(load.file)[0]
         if self._versions.setdefault((load.file, load.digest), load) is load:
             self._files.add(load.file)
             self._anchor(load)

@@ -13,13 +13,14 @@ from types import ModuleType
 from otelprov import config
 from otelprov.capture import import_hook
 from otelprov.capture.distributions import Distribution, distribution_of
-from otelprov.capture.fingerprint import file_version
+from otelprov.capture.fingerprint import digest_version
 from otelprov.capture.guard import guard, guarded
 from otelprov.capture.import_record import LoadedModule, emit_listed
 from otelprov.capture.import_spec import is_lazy, namespace_of, origin_of
 from otelprov.capture.import_summary import log_summary
 from otelprov.capture.import_tracker import OWN, Tracker
 from otelprov.capture.importer import Importer
+from otelprov.capture.inside import quietly
 from otelprov.capture.source_root import Kind, SourceRoot, find_root, main_file
 from otelprov.semconv import (
     PROVENANCE_MODULE_STYLE_DYNAMIC,
@@ -90,7 +91,7 @@ class _Observation:
     def _list_file(self, name: str, path: str, style: str) -> None:
         if self.tracker.knows(path) or self.root.kind_of(path) is not Kind.PROJECT:
             return
-        digest, size = file_version(path)
+        digest, size = digest_version(path)
         if size >= 0:
             self._tell([LoadedModule(name, path, style=style, digest=digest)], name)
 
@@ -114,7 +115,7 @@ class _Observation:
             elif kind is Kind.PROJECT:
                 path = os.path.realpath(origin)
                 if path not in files and not self.tracker.knows(path):
-                    files[path] = LoadedModule(name, path, style=style, digest=file_version(path)[0])
+                    files[path] = LoadedModule(name, path, style=style, digest=digest_version(path)[0])
         return list(files.values())
 
 
@@ -179,7 +180,9 @@ def _end(observation: _Observation) -> None:
 @guarded
 def _at_exit() -> None:
     if _observation is not None:
-        _end(_observation)
+        # It reads what the distributions say of themselves, which is no data of the program's.
+        with quietly():
+            _end(_observation)
 
 
 @guarded

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from otelprov.capture import coverage, digests, written
 from otelprov.capture.callsite import code_attributes
-from otelprov.capture.identity import Origins, Read
+from otelprov.capture.columns import ColumnEdge, count_and_names, edges_by_source
+from otelprov.capture.fingerprint import is_stat_version, stat_beside
+from otelprov.capture.identity import Origins, Read, happened
 from otelprov.capture.inside import quietly
 from otelprov.capture.producers import Producer, note_producer, producer_of
 from otelprov.capture.recorder import Pending, Recorder, current
@@ -16,10 +19,10 @@ from otelprov.semconv import (
     EVENT_PROVENANCE_ENTITY_GENERATED,
     EVENT_PROVENANCE_ENTITY_USED,
     FILE_SIZE,
-    PROVENANCE_COLUMNS,
     PROVENANCE_ENTITY_FORMAT,
     PROVENANCE_ENTITY_NAME,
     PROVENANCE_ENTITY_NAMESPACE,
+    PROVENANCE_ENTITY_STAT,
     PROVENANCE_ENTITY_TEMPORARY,
     PROVENANCE_ENTITY_TYPE,
     PROVENANCE_ENTITY_VERSION,
@@ -55,9 +58,11 @@ def record_io(
     end: int = 0,
     size: int = -1,
     rows: int | None = None,
-    columns: int | None = None,
+    columns: int | Sequence[Any] | None = None,
     sources: Origins | None = None,
+    column_edges: Iterable[ColumnEdge] = (),
     attributes: Mapping[str, Any] | None = None,
+    entities: Sequence[Pending] = (),
     code: Mapping[str, Any] | None = None,
     name: str = "",
     parent: tuple[int, int, int] | None = None,
@@ -65,8 +70,10 @@ def record_io(
     """Record one action on an entity and return it as a read that objects can be traced back to.
 
     `start` and `end` are nanoseconds since the epoch; `size` is in bytes, -1 unknown. `sources` is where the written
-    object comes from, None where nothing is known of it. `code` replaces the call site found on the stack,
-    `name` the span's name, and `parent` (trace id, span id, flags) the current span that it would hang under.
+    object comes from, None where nothing is known of it. `columns` are their names in order, or their number where
+    only that is known; `column_edges` tell of a write which columns come from which of its sources. `entities` are
+    events of what a statement uses and generates besides. `code` replaces the call site found on the stack, `name` the
+    span's name, and `parent` (trace id, span id, flags) the current span that it would hang under.
     Returns None where nothing is being recorded.
     """
     global _count
@@ -74,6 +81,7 @@ def record_io(
     if recorder is None:
         return None
     _count += 1
+    coverage.edge(scope)
     with quietly():
         producer = producer_of(entity) if operation == PROVENANCE_OPERATION_READ else None
         described = describe(entity, size, rows, columns)
@@ -85,14 +93,16 @@ def record_io(
         values |= code_attributes() if code is None else code
         values |= attributes or {}
         generating = operation in _GENERATING
-        events: list[Pending] = []
+        events: list[Pending] = list(entities)
         if operation == PROVENANCE_OPERATION_READ:
             events.append((EVENT_PROVENANCE_ENTITY_USED, described))
         elif generating:
             events.append((EVENT_PROVENANCE_ENTITY_GENERATED, described))
             if sources is not None:
+                sources = happened(sources)
                 values[PROVENANCE_FLOW_COMPLETE] = sources.complete
-                events += [_flow_event(read) for read in _in_order(sources)]
+                of_columns = edges_by_source(column_edges)
+                events += [_flow_event(read, of_columns.get(read)) for read in _in_order(sources)]
         span = recorder.emit(
             PROVENANCE_KIND_IO,
             name or f"{operation} {entity.short_name}",
@@ -106,7 +116,10 @@ def record_io(
         )
         _roll_over(recorder, span.name, values, span, events, scope)
         if generating:
+            written.note(entity, sources)
             _note_producer(recorder, entity, span.trace_id, span.span_id)
+        if is_stat_version(entity.version):
+            digests.want(entity.name, entity.version)
         return Read(entity, span.trace_id, span.span_id)
 
 
@@ -115,7 +128,9 @@ def recorded() -> int:
     return _count
 
 
-def describe(entity: Entity, size: int = -1, rows: int | None = None, columns: int | None = None) -> dict[str, Any]:
+def describe(
+    entity: Entity, size: int = -1, rows: int | None = None, columns: int | Sequence[Any] | None = None
+) -> dict[str, Any]:
     """The attributes that name an entity and say how much of it was moved."""
     described: dict[str, Any] = {
         PROVENANCE_ENTITY_NAMESPACE: entity.namespace,
@@ -124,6 +139,9 @@ def describe(entity: Entity, size: int = -1, rows: int | None = None, columns: i
     }
     if entity.version:
         described[PROVENANCE_ENTITY_VERSION] = entity.version
+        beside = stat_beside(entity.name, entity.version)
+        if beside:
+            described[PROVENANCE_ENTITY_STAT] = beside
     if entity.format:
         described[PROVENANCE_ENTITY_FORMAT] = entity.format
     if entity.temporary:
@@ -133,7 +151,7 @@ def describe(entity: Entity, size: int = -1, rows: int | None = None, columns: i
     if rows is not None:
         described[PROVENANCE_ROWS] = rows
     if columns is not None:
-        described[PROVENANCE_COLUMNS] = columns
+        described |= count_and_names(columns)
     return described
 
 
@@ -150,12 +168,13 @@ def _in_order(sources: Origins) -> list[Read]:
     return sorted(sources.reads, key=lambda read: (read.entity.namespace, read.entity.name, read.span_id))
 
 
-def _flow_event(read: Read) -> Pending:
+def _flow_event(read: Read, columns: Mapping[str, Any] | None) -> Pending:
     return EVENT_PROVENANCE_ENTITY_USED, {
         **describe(read.entity),
         PROVENANCE_EVIDENCE: PROVENANCE_EVIDENCE_FLOW,
         PROVENANCE_SOURCE_TRACE_ID: f"{read.trace_id:032x}",
         PROVENANCE_SOURCE_SPAN_ID: f"{read.span_id:016x}",
+        **(columns or {}),
     }
 
 
@@ -177,8 +196,4 @@ def _roll_over(
 
 def _note_producer(recorder: Recorder, entity: Entity, trace_id: int, span_id: int) -> None:
     producer = Producer(recorder.run.run_id, recorder.run.name, f"{trace_id:032x}", f"{span_id:016x}", entity.version)
-    try:
-        note_producer(entity, producer)
-    except OSError:
-        # Links are a convenience that no lineage depends on: a full or read-only disk costs only them.
-        return
+    note_producer(entity, producer)

@@ -9,14 +9,17 @@ from collections.abc import Generator
 from typing import Any
 
 from otelprov.capture import file_writes, files
+from otelprov.capture.calls import Call
 from otelprov.capture.fingerprint import file_version
 from otelprov.capture.handles import descriptor_path
 from otelprov.capture.identity import Origins
 from otelprov.capture.io import record_io
 from otelprov.capture.naming import absolute_path, is_temporary, path_text, resolved_file_entity
+from otelprov.capture.written import below, last
 from otelprov.model.entity import Entity
 from otelprov.semconv import PROVENANCE_OPERATION_DELETE, PROVENANCE_OPERATION_READ, PROVENANCE_OPERATION_WRITE
 
+_MAX_IN_FOLDER = 1000
 _PASSING_SUFFIXES = (".tmp", ".temp", ".part", ".partial", ".new", ".incomplete", ".download", ".crdownload", "~")
 _PASSING_PREFIXES = ("tmp", ".", "~", "_tmp")
 
@@ -54,7 +57,25 @@ def copying(source: Any, target: Any, started: int) -> Generator[None, Any, None
     origin, made = (regular(absolute_path(path)) for path in (source, target))
     read = files.record_read(origin, started) if origin is not None else None
     if made is not None:
-        _write(made, started, Origins(frozenset({read})) if read is not None else None)
+        written(made, started, Origins(frozenset({read})) if read is not None else None)
+
+
+def linking(call: Call) -> Generator[None, Any, None]:
+    """`os.link(src, dst)`: another name for the same content."""
+    if not call.kwargs.keys() & {"src_dir_fd", "dst_dir_fd"}:
+        yield from copying(call.argument("src", 0), call.argument("dst", 1), call.started)
+
+
+def sending(call: Call) -> Generator[None, Any, None]:
+    """`os.sendfile(out_fd, in_fd, …)`."""
+    yield
+    files.transferred(call.argument("in_fd", 1), call.argument("out_fd", 0))
+
+
+def copying_range(call: Call) -> Generator[None, Any, None]:
+    """`os.copy_file_range(src, dst, …)`."""
+    yield
+    files.transferred(call.argument("src", 0), call.argument("dst", 1))
 
 
 def renaming(source: str | None, target: str | None, started: int) -> Generator[None, Any, None]:
@@ -63,6 +84,9 @@ def renaming(source: str | None, target: str | None, started: int) -> Generator[
     Where the source is only the name under which the target was being written, the target keeps its sources.
     """
     file_writes.sweep()
+    if source is not None and target is not None and os.path.isdir(source) and not os.path.islink(source):
+        yield from _renaming_folder(source, target, started)
+        return
     origin = regular(source)
     if origin is None or source is None or target is None:
         return
@@ -72,15 +96,29 @@ def renaming(source: str | None, target: str | None, started: int) -> Generator[
     if file_writes.moved(source, target):
         return
     made = regular(target)
-    here = file_writes.written_here(source)
-    if here is not None and here[0] == version and _is_passing(source, target):
-        sources: Origins | None = here[1]
-    else:
-        read = record_io(PROVENANCE_OPERATION_READ, origin.at(version), scope=file_writes.SCOPE, start=started)
-        sources = Origins(frozenset({read})) if read is not None else None
+    here = last(origin)
+    passing = here is not None and here.version == version and _is_passing(source, target)
+    sources = here.sources if here is not None and passing else _read(origin.at(version), started)
     if made is not None:
-        _write(made, started, sources)
+        written(made, started, sources)
     _deleted(origin, started)
+
+
+def _renaming_folder(source: str, target: str, started: int) -> Generator[None, Any, None]:
+    """What this process has written into a folder is written into the one that it becomes."""
+    inside = [(path, known) for path, known in below(source) if regular(path) is not None][:_MAX_IN_FOLDER]
+    yield
+    passing = _is_passing(source, target)
+    for path, known in inside:
+        made = regular(target + path[len(source) :])
+        if made is not None:
+            entity = made._replace(name=path, version=known.version)
+            written(made, started, known.sources if passing else _read(entity, started))
+
+
+def _read(entity: Entity, started: int) -> Origins | None:
+    read = record_io(PROVENANCE_OPERATION_READ, entity, scope=file_writes.SCOPE, start=started)
+    return Origins(frozenset({read})) if read is not None else None
 
 
 def removing(path: str | None, started: int) -> Generator[None, Any, None]:
@@ -104,7 +142,8 @@ def removing_tree(path: Any, started: int) -> Generator[None, Any, None]:
         _deleted(entity, started)
 
 
-def _write(entity: Entity, started: int, sources: Origins | None) -> None:
+def written(entity: Entity, started: int, sources: Origins | None) -> None:
+    """Record that a file was written as a whole by one call."""
     write = file_writes.begin_write(entity, PROVENANCE_OPERATION_WRITE, started)
     version, size = file_version(entity.name)
     if write is not None and version:

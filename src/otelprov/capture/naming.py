@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from typing import Any
 
 from otelprov import config
 from otelprov.capture.callsite import is_library_file
+from otelprov.capture.recorder import current
 from otelprov.model.entity import Entity
 
 _FORMATS = {
@@ -39,7 +41,11 @@ _FORMATS = {
     "tar": "tar",
 }
 _SYSTEM_PREFIXES = ("/proc/", "/sys/", "/dev/", "/run/", "/etc/", "/usr/", "/lib/", "/lib64/", "/bin/", "/sbin/")
-_NOISY_PARTS = ("/__pycache__/", "/.git/", "/.cache/", "/.config/", "/.local/share/otelprov/", "/.venv/")
+# Through the last one, joblib hands arrays to its workers.
+_NOISY_PARTS = (
+    *("/__pycache__/", "/.git/", "/.cache/", "/.config/", "/.local/share/otelprov/", "/.venv/"),
+    "/joblib_memmapping_folder_",
+)
 _NOISY_SUFFIXES = (
     ".py",
     ".pyc",
@@ -55,6 +61,10 @@ _NOISY_SUFFIXES = (
     ".egg-link",
 )
 _PREFIXES = tuple({os.path.realpath(prefix) + os.sep for prefix in (sys.prefix, sys.base_prefix, sys.exec_prefix)})
+_SAME_STORES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "local": "file"}
+_STORES = ("s3", "gs", "abfs", "abfss")
+_CACHES = ("simplecache", "filecache", "blockcache", "cached")
+_ARCHIVES = ("zip", "tar", "libarchive")
 _MAX_TEMPORARY = 10_000
 _temporary: set[str] = set()
 
@@ -90,6 +100,11 @@ def absolute_path(path: Any) -> str | None:
     return None if plain is None else os.path.realpath(plain)
 
 
+def is_compiled_code(path: Any) -> bool:
+    """Whether what is opened is a module's compiled code, as with every import; asked before anything else is."""
+    return type(path) is str and path.endswith(".pyc")
+
+
 def is_noise(path: str) -> bool:
     """Whether an absolute path is of no interest: Python's and packages' own files, system files, caches, ours."""
     return _is_noise(path, config.home())
@@ -116,6 +131,11 @@ def note_temporary(path: str) -> None:
         _temporary.add(os.path.realpath(path))
 
 
+@functools.lru_cache(maxsize=8)
+def _real_folder(path: str) -> str:
+    return os.path.realpath(path)
+
+
 def is_temporary(path: str) -> bool:
     """Whether a path is, or lies in, something that the `tempfile` module made in this process."""
     if not _temporary:
@@ -125,7 +145,7 @@ def is_temporary(path: str) -> bool:
     folder = os.path.dirname(path)
     import tempfile
 
-    limit = os.path.realpath(tempfile.gettempdir())
+    limit = _real_folder(tempfile.gettempdir())
     while len(folder) > len(limit):
         if folder in _temporary:
             return True
@@ -141,15 +161,43 @@ def format_of(name: str) -> str:
     return _FORMATS.get(stem.rpartition(".")[2], "")
 
 
+def member_entity(archive: Entity, name: str) -> Entity:
+    """The entity of a member of an archive, `ARCHIVE!/MEMBER` in the namespace of the archive."""
+    inner = name.removeprefix("./").lstrip("/")
+    return archive._replace(name=f"{archive.name}!/{inner}", version="", format=format_of(inner))
+
+
 def location_entity(location: Any) -> Entity | None:
-    """The entity of a path or a URL, as data libraries take them; None for buffers, noise and what is neither."""
-    if isinstance(location, str) and "://" in location:
-        return _url_entity(location)
-    return file_entity(location)
+    """The entity of a path or a URL, as data libraries take them; None for buffers, noise and what is neither.
+
+    Of a chain of URLs (`simplecache::s3://bucket/key`, `zip://member::archive.zip`) it is what the chain reads.
+    """
+    if not isinstance(location, str) or "://" not in location:
+        return _chained_entity(location) if isinstance(location, str) and "::" in location else file_entity(location)
+    return _chained_entity(location) if "::" in location else _url_entity(location)
+
+
+def _chained_entity(location: str) -> Entity | None:
+    first, _, rest = location.partition("::")
+    scheme, _, inner = first.partition("://")
+    if scheme in _CACHES:
+        return location_entity(rest)
+    if scheme in _ARCHIVES:
+        archive = location_entity(rest)
+        return None if archive is None else member_entity(archive, inner)
+    return _url_entity(location) if "://" in location else file_entity(location)
+
+
+def memory_entity(path: str) -> Entity:
+    """The entity of a file of a file system in memory: of this process, and gone with it."""
+    recorder = current()
+    process = recorder.process_id if recorder is not None else ""
+    name = "/" + path.strip("/")
+    return Entity(f"memory://{process}", name, "object", format=format_of(name), temporary=True)
 
 
 def _url_entity(location: str) -> Entity | None:
-    from urllib.parse import urlsplit
+    from urllib.parse import unquote, urlsplit
 
     try:
         parts = urlsplit(location)
@@ -157,10 +205,24 @@ def _url_entity(location: str) -> Entity | None:
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return None
-    if parts.scheme == "file":
-        return file_entity(parts.path)
-    if parts.scheme in ("s3", "s3a", "gs", "gcs", "abfs"):
-        scheme = {"s3a": "s3", "gcs": "gs"}.get(parts.scheme, parts.scheme)
-        return Entity(f"{scheme}://{host}", parts.path.lstrip("/"), "object", format=format_of(parts.path))
+    scheme = _SAME_STORES.get(parts.scheme, parts.scheme)
+    if scheme == "file":
+        # Some libraries take it as it is, some decode it.
+        coded = "%" in parts.path and not os.path.lexists(parts.path)
+        return file_entity(unquote(parts.path) if coded else parts.path)
+    if scheme == "memory":
+        return memory_entity(location.partition("://")[2])
+    if scheme in _STORES:
+        # A key may have a # in it, and rarely a ?. Some libraries take secrets behind the latter.
+        bucket, _, key = re.sub(r"\?[^/?]*=.*", "", location.partition("://")[2], flags=re.DOTALL).partition("/")
+        user, at, account = bucket.rpartition("@")
+        # Azure's containers stand where secrets do elsewhere.
+        container = user + at if scheme.startswith("abfs") and ":" not in user else ""
+        return object_entity(f"{scheme}://{container}{account}", key)
     # User, password, query and fragment stay out: they are where the secrets are.
     return Entity(f"{parts.scheme}://{host}{port}", parts.path or "/", "endpoint", format=format_of(parts.path))
+
+
+def object_entity(store: str, key: str, version: str = "") -> Entity:
+    """The entity of an object: `store` is `s3://bucket` or its like."""
+    return Entity(store, key, "object", version, format_of(key))

@@ -192,9 +192,10 @@ class Recorder:
         if event == EVENT_PROVENANCE_PROCESS_ENDED and self.journal.losses:
             # Also where nothing could be written up to now: this is the last chance.
             self._declare_losses()
-        return self._record(name, [(event, details)])
+        return self.record_all(name, [(event, details)])
 
-    def _record(self, name: str, events: Sequence[Pending]) -> EndedSpan:
+    def record_all(self, name: str, events: Sequence[Pending]) -> EndedSpan:
+        """As `record`, for several events on one carrier."""
         parent = (self.run.trace_id, self.run.span_id, int(self.run.sampled))
         return self.emit(PROVENANCE_KIND_RECORD, name, {}, events=events, parent=parent)
 
@@ -211,7 +212,7 @@ class Recorder:
         with quietly():
             found = losses.take()
             if found:
-                self._record("loss", [(EVENT_PROVENANCE_LOSS, loss.details()) for loss in found])
+                self.record_all("loss", [(EVENT_PROVENANCE_LOSS, loss.details()) for loss in found])
 
     def after_fork_in_child(self) -> None:
         """Become another process of the same run: own id, own sequence, own journal."""

@@ -13,7 +13,7 @@ from typing import Any
 from opentelemetry import context, trace
 
 from otelprov import __version__, config
-from otelprov.capture import background, carrier, coverage
+from otelprov.capture import background, carrier, coverage, digests
 from otelprov.capture.command import Command, understand
 from otelprov.capture.environment import environment_attributes, process_attributes, started_for
 from otelprov.capture.exits import End, before_exec, do_before_end, watch
@@ -42,9 +42,6 @@ from otelprov.semconv import (
     PROCESS_RUNTIME_NAME,
     PROCESS_RUNTIME_VERSION,
     PROCESS_WORKING_DIRECTORY,
-    PROVENANCE_COVERAGE_IGNORED,
-    PROVENANCE_COVERAGE_OPENS,
-    PROVENANCE_COVERAGE_RECORDED,
     PROVENANCE_KIND_RUN,
     PROVENANCE_PROCESS_PARENT_ID,
     PROVENANCE_PROCESS_RECORDS,
@@ -63,7 +60,9 @@ from otelprov.semconv import (
 )
 
 # Of the half second that we may hold an exit up; the rest is for what we can't time, and for a busy machine.
-_SECONDS_TO_END = 0.35
+_SECONDS_TO_END = 0.25
+# Of these, for what has not been digested yet.
+_SECONDS_TO_DIGEST = 0.1
 _ended = False
 _forks_watched = False
 
@@ -222,10 +221,16 @@ def _beat(recorder: Recorder) -> None:
 def _watch_ends(recorder: Recorder) -> None:
     global _forks_watched
     watch(finish)
-    before_exec(_keep_lock)
+    before_exec(_leave_to_exec)
     if not _forks_watched:
         _forks_watched = True
         os.register_at_fork(after_in_child=_after_fork)
+
+
+def _leave_to_exec() -> None:
+    """The program that takes this process over knows nothing of what was left for the end."""
+    digests.finish(_SECONDS_TO_DIGEST)
+    _keep_lock()
 
 
 def _keep_lock() -> None:
@@ -270,12 +275,13 @@ def finish(end: End) -> None:
             # Nothing was recorded in this process.
             return
         with contextlib.suppress(Exception):
+            digests.finish(_SECONDS_TO_DIGEST)
             background.finish_once(deadline)
         kind, message, stack = end.describe()
         exception = {EXCEPTION_TYPE: kind, EXCEPTION_MESSAGE: message, EXCEPTION_STACKTRACE: stack} if kind else {}
         details: dict[str, Any] = {
             PROVENANCE_PROCESS_RECORDS: 0,
-            **_coverage(),
+            **coverage.attributes(),
             **exception,
         }
         if end.code is not None:
@@ -288,11 +294,6 @@ def finish(end: End) -> None:
         if recorder.run.owner:
             _end_run(recorder, end, kind, exception)
         background.stop(deadline)
-
-
-def _coverage() -> dict[str, Any]:
-    names = (PROVENANCE_COVERAGE_OPENS, PROVENANCE_COVERAGE_RECORDED, PROVENANCE_COVERAGE_IGNORED)
-    return dict(zip(names, coverage.snapshot(), strict=True))
 
 
 def _end_run(recorder: Recorder, end: End, kind: str, exception: Mapping[str, Any]) -> None:

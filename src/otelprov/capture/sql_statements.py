@@ -18,6 +18,7 @@ from typing import Any
 from otelprov.capture import io
 from otelprov.capture.callsite import code_attributes
 from otelprov.capture.exits import before_end
+from otelprov.capture.identity import Read
 from otelprov.capture.recorder import current, current_step
 from otelprov.capture.sql_text import operation_of
 from otelprov.model.entity import Entity
@@ -29,6 +30,7 @@ from otelprov.semconv import (
     DB_QUERY_TEXT,
     DB_SYSTEM_NAME,
     PROVENANCE_DATABASE_ATTACHED,
+    PROVENANCE_FLOW_COMPLETE,
     PROVENANCE_OPERATION_EXECUTE,
 )
 
@@ -47,10 +49,26 @@ class Database:
     attached: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a statement moves besides the tables of its database: files, and tables in memory.
+
+    `events` are names of events with their attributes as pairs; `complete` says that no other data went into it.
+    """
+
+    events: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
+    complete: bool = True
+    name: str = ""
+
+
+_NOTHING = Moved()
+
+
 @dataclass(slots=True, eq=False)
 class _Repeated:
     database: Database
     text: str
+    moved: Moved
     scope: str
     code: Mapping[str, Any]
     step: str
@@ -63,6 +81,8 @@ class _Repeated:
     rows: int | None = None
     start: int = 0
     end: int = 0
+    # The span that it was last recorded in.
+    read: Read | None = None
 
 
 _repeated: dict[tuple[Any, ...], _Repeated] = {}
@@ -70,16 +90,28 @@ _repeated: dict[tuple[Any, ...], _Repeated] = {}
 _repetitions = 0
 
 
-def record_statement(database: Database, text: str, *, scope: str, start: int, rows: int | None = None) -> None:
-    """Record one sanitized statement that has run; `start` in nanoseconds since the epoch, `rows` as written."""
+def record_statement(
+    database: Database,
+    text: str,
+    *,
+    scope: str,
+    start: int,
+    end: int = 0,
+    rows: int | None = None,
+    moved: Moved = _NOTHING,
+) -> Read | None:
+    """Record one sanitized statement that has run; `start` and `end` in nanoseconds since the epoch, `rows` as written.
+
+    Returns what its rows come from: the span knows which tables were read.
+    """
     recorder = current()
     if recorder is None:
-        return
-    end = time.time_ns()
+        return None
+    end = end or time.time_ns()
     code = code_attributes()
     step, parent = current_step.get(), recorder.parent_context()
     line = (code.get(CODE_FILE_PATH), code.get(CODE_LINE_NUMBER))
-    key = (recorder.process_id, database, text, step, parent[0], line)
+    key = (recorder.process_id, database, text, moved.events, moved.complete, step, parent[0], line)
     known = _repeated.get(key)
     if known is not None:
         news = io.recorded() - _repetitions > known.news
@@ -89,13 +121,14 @@ def record_statement(database: Database, text: str, *, scope: str, start: int, r
         _put_off(known, start, end, rows)
         if news or end - known.recorded > _PUT_OFF_NS:
             _flush(known)
-        return
+        return known.read
     finish_statements()
     if len(_repeated) >= _MAX_KEYS:
         _repeated.clear()
-    known = _repeated[key] = _Repeated(database, text, scope, code, step, parent, recorder.process_id)
+    known = _repeated[key] = _Repeated(database, text, moved, scope, code, step, parent, recorder.process_id)
     _put_off(known, start, end, rows)
     _emit(known)
+    return known.read
 
 
 def finish_statements(database: Database | None = None) -> None:
@@ -126,7 +159,7 @@ def _flush(known: _Repeated) -> None:
 def _emit(known: _Repeated) -> None:
     database = known.database
     operation = operation_of(known.text)
-    attributes = {
+    attributes: dict[str, Any] = {
         DB_SYSTEM_NAME: database.system,
         DB_NAMESPACE: database.namespace,
         DB_OPERATION_NAME: operation,
@@ -134,10 +167,13 @@ def _emit(known: _Repeated) -> None:
     }
     if database.attached:
         attributes[PROVENANCE_DATABASE_ATTACHED] = database.attached
+    moved = known.moved
+    if moved.events:
+        attributes[PROVENANCE_FLOW_COMPLETE] = moved.complete
     rows, known.rows, known.put_off = known.rows, None, 0
     token = current_step.set(known.step)
     try:
-        io.record_io(
+        known.read = io.record_io(
             PROVENANCE_OPERATION_EXECUTE,
             database.entity,
             scope=known.scope,
@@ -145,8 +181,9 @@ def _emit(known: _Repeated) -> None:
             end=known.end,
             rows=rows,
             attributes=attributes,
+            entities=[(event, dict(pairs)) for event, pairs in moved.events],
             code=known.code,
-            name=f"{operation} {database.short_name}",
+            name=f"{operation} {moved.name or database.short_name}",
             parent=known.parent,
         )
     finally:

@@ -12,7 +12,7 @@ MAX_TEXT = 10_000
 _MAX_STATEMENTS = 1000
 
 # Every alternative is possessive, so that nothing is ever tried twice.
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"""(?P<comment>--[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/)?+)
     |(?P<string>(?:\b[xXbBnNeE])?'(?:[^']++|'')*+'?+)
     |(?P<dollar>\$(?P<tag>[A-Za-z_]*+)\$(?s:.*?)(?:\$(?P=tag)\$|\Z))
@@ -32,7 +32,12 @@ _LEADING_WORD = re.compile(r"(?:\s++|--[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/)?+|
 
 def sanitized(text: str) -> str:
     """One statement, or several, with `?` for every literal, no comments, and at most MAX_TEXT characters."""
-    shortened = "".join(_tokens(text[:MAX_INPUT])).strip(" ;")
+    return shortened("".join(_tokens(text[:MAX_INPUT])))
+
+
+def shortened(text: str) -> str:
+    """A text of which the literals are cut, at most MAX_TEXT characters of it: long rows of `?` become short ones."""
+    shortened = text.strip(" ;")
     if len(shortened) > MAX_TEXT:
         shortened = _REPEATED_ROWS.sub("(?)", _REPEATED.sub("?", shortened))
     return shortened[:MAX_TEXT]
@@ -86,14 +91,14 @@ def operation_of(text: str) -> str:
 
 
 def _tokens(text: str) -> Iterator[str]:
-    for match in _TOKEN.finditer(text):
+    for match in TOKEN.finditer(text):
         kind, token = match.lastgroup, match.group()
         if kind in ("string", "number", "dollar", "tag"):
             yield "?"
         elif kind in ("comment", "space"):
             yield " "
-        elif kind == "name" and token[0] == '"' and not _PLAIN_NAME.match(token.strip('"')):
-            # SQLite and MySQL take such a thing for a string.
+        elif kind == "name" and token[0] in '"[' and not _PLAIN_NAME.match(token.strip('"[]')):
+            # SQLite and MySQL take such a thing for a string, PostgreSQL and DuckDB brackets for a list of values.
             yield "?"
         else:
             yield token

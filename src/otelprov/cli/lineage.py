@@ -22,10 +22,10 @@ from otelprov.export.text import printable
 )
 @click.option(
     "--level",
-    type=click.Choice(["entity", "run"]),
+    type=click.Choice(["entity", "column", "run"]),
     default="entity",
     show_default=True,
-    help="Show entities and runs, or runs alone.",
+    help="Show entities and runs, columns, or runs alone.",
 )
 @click.option("--hops", type=click.IntRange(min=0), help="Go no further than this many steps.")
 @click.option("--all", "everything", is_flag=True, help="List like siblings one by one instead of folding them.")
@@ -38,10 +38,12 @@ def lineage(selection: str, form: str, level: str, hops: int | None, everything:
       otelprov lineage +model.pkl            all that model.pkl comes from
       otelprov lineage raw.csv+              all that came from raw.csv
       otelprov lineage 1+model.pkl+1         one step each way
+      otelprov lineage +totals.csv#amount    what one column comes from
       otelprov lineage 'raw.csv+ and +model.pkl' --format mermaid
 
     SELECTION is a path, a name, a pattern such as '*.csv', a table, or the id of a run, with + on the side
-    on which to go on. What has been recorded since the last time is taken in first; no server is needed.
+    on which to go on; with # and the name of a column behind it, that column. What has been recorded since the
+    last time is taken in first; no server is needed.
     """
     from otelprov.lineage.query import lineage as ask
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from otelprov.store.contract import EntityUse, ProcessSummary, RunDetail, RunSummary
 
 _LABEL = 12
+# So many names of columns stand behind an entity.
+_COLUMNS = 6
 
 
 @click.command()
@@ -75,7 +77,8 @@ def _lines(detail: RunDetail, packages: bool) -> Iterator[str]:
     if detail.statements:
         unread = f", {detail.unparsed_statements:,} not understood" if detail.unparsed_statements else ""
         yield _field("SQL", counted(detail.statements, "statement") + unread)
-    yield from _fields(("coverage", _coverage(detail)))
+    yield from _fields(("coverage", _coverage(detail)), ("digests", _digests(detail)))
+    yield from _libraries(detail)
     yield from _processes(detail.processes)
     yield from _error(detail)
     for reason, count in detail.losses.items():
@@ -126,7 +129,30 @@ def _coverage(detail: RunDetail) -> str:
         return ""
     recorded = detail.coverage.get(names.PROVENANCE_COVERAGE_RECORDED, 0)
     ignored = detail.coverage.get(names.PROVENANCE_COVERAGE_IGNORED, 0)
-    return f"{counted(opens, 'open')} seen, {recorded:,} recorded, {ignored:,} left out as noise"
+    edges = detail.coverage.get(names.PROVENANCE_COVERAGE_EDGES)
+    seen = f"{counted(opens, 'open')} seen, {recorded:,} recorded, {ignored:,} left out as noise"
+    return seen if edges is None else f"{counted(edges, 'edge')}; of Python's own opens: {seen}"
+
+
+def _digests(detail: RunDetail) -> str:
+    """Of larger files: those of small ones are always taken."""
+    told = detail.coverage.get(names.PROVENANCE_COVERAGE_DIGESTS, 0)
+    if not told and not detail.undigested:
+        return ""
+    reasons = "".join(f"; {number:,} not taken: {reason}" for reason, number in detail.undigested.items())
+    return f"{told:,} of larger files taken{reasons}"
+
+
+def _libraries(detail: RunDetail) -> Iterator[str]:
+    shown = [library for library in detail.libraries if library.edges or library.why]
+    if shown:
+        yield f"libraries ({len(shown):,})"
+    for library in shown:
+        name = printable(" ".join(word for word in (library.name, library.version) if word))
+        if library.why:
+            yield "  " + styled(f"{name}  left alone: {printable(library.why)}", "note")
+        else:
+            yield f"  {name}  {counted(library.edges, 'edge')}"
 
 
 def _entities(label: str, uses: list[EntityUse], run: RunSummary) -> Iterator[str]:
@@ -137,9 +163,20 @@ def _entities(label: str, uses: list[EntityUse], run: RunSummary) -> Iterator[st
         where = use.name if use.namespace == "file" else f"{use.namespace} {use.name}"
         words = [printable(where), short_version(use.version), use.operation]
         words.append(counted(use.rows, "row") if use.rows >= 0 else size(use.size) if use.size >= 0 else "")
+        words.append(_columns(use))
         words.append(f"({', '.join(use.evidence)})" if use.evidence else "")
         words.append(styled(printable(_below(use.code, run)), "faint"))
         yield "  " + "  ".join(word for word in words if word)
+
+
+def _columns(use: EntityUse) -> str:
+    """The first few names of columns, and how many there are besides."""
+    first = use.column_names[:_COLUMNS]
+    if not first:
+        return counted(use.columns, "column") if use.columns >= 0 else ""
+    rest = max(use.columns, len(use.column_names)) - len(first)
+    more = f" and {rest:,} more" if rest > 0 else ""
+    return f"[{', '.join(printable(name[:40]) for name in first)}{more}]"
 
 
 def _below(code: str, run: RunSummary) -> str:

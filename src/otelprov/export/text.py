@@ -40,7 +40,11 @@ def short_version(version: str) -> str:
 
 
 def short_name(node: Node) -> str:
-    """The last part of a node's name: `features.parquet` of `/data/features.parquet`."""
+    """The last part of a node's name: `features.parquet` of `/data/features.parquet`; of a column `a.csv#amount`."""
+    column = node.details.get("column") if node.type == "column" else None
+    if isinstance(column, str):
+        entity = node.name.removesuffix(f"#{column}")
+        return f"{entity.rstrip('/').rsplit('/', 1)[-1] or entity}#{column}"
     return node.name.rstrip("/").rsplit("/", 1)[-1] or node.name or node.id
 
 

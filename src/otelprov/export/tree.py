@@ -22,6 +22,7 @@ class _Item:
     ids: tuple[str, ...]
     evidence: str = ""
     within: tuple[str, ...] = ()
+    how: str = ""
 
 
 def draw(graph: Graph, *, fold: bool = True, style: Style | None = None) -> Iterator[str]:
@@ -118,13 +119,13 @@ class _Drawing:
         return self._by_far_end(shown, upstream)
 
     def _by_far_end(self, edges: list[Edge], upstream: bool) -> list[_Item]:
-        best: dict[str, str] = {}
+        best: dict[str, tuple[str, str]] = {}
         for edge in edges:
             far = self._far(edge, upstream)
             evidence = edge.evidence if edge.relation == "derived" else ""
-            if far not in best or _strength(evidence) < _strength(best[far]):
-                best[far] = evidence
-        return [_Item((far,), evidence) for far, evidence in best.items()]
+            if far not in best or _strength(evidence) < _strength(best[far][0]):
+                best[far] = evidence, edge.transformation
+        return [_Item((far,), evidence, how=how) for far, (evidence, how) in best.items()]
 
     def _grouped(self, items: list[_Item], upstream: bool) -> list[_Item]:
         items.sort(key=lambda item: self._order(item.ids[0]))
@@ -138,7 +139,8 @@ class _Drawing:
             if len(group) < FOLD_FROM:
                 grouped += group
             else:
-                grouped.append(_Item(tuple(item.ids[0] for item in group), group[0].evidence, group[0].within))
+                first = group[0]
+                grouped.append(_Item(tuple(item.ids[0] for item in group), first.evidence, first.within, first.how))
         return sorted(grouped, key=lambda item: self._order(item.ids[0]))
 
     def _likeness(self, item: _Item, upstream: bool) -> tuple[str, ...]:
@@ -148,7 +150,7 @@ class _Drawing:
         folder, _, last = node.name.rpartition("/")
         index = self.into if upstream else self.out_of
         makers = sorted({self._far(edge, upstream) for edge in index.get(node.id, ()) if edge.relation != "derived"})
-        return (node.type, node.namespace, folder, last.rpartition(".")[2], item.evidence, *makers)
+        return (node.type, node.namespace, folder, last.rpartition(".")[2], item.evidence, item.how, *makers)
 
     def _order(self, node_id: str) -> tuple[int, str, str]:
         node = self.graph.nodes[node_id]
@@ -168,7 +170,7 @@ class _Drawing:
         node = self.graph.nodes[item.ids[0]]
         words = [*self._folded(item)] if len(item.ids) > 1 else [*self._entity_or_run(node)]
         if item.evidence:
-            words.append(self.style(f"({item.evidence})", "faint"))
+            words.append(self.style(f"({', '.join(filter(None, (item.evidence, _word(item.how))))})", "faint"))
         return "  ".join(word for word in words if word)
 
     def _folded(self, item: _Item) -> Iterator[str]:
@@ -190,6 +192,11 @@ class _Drawing:
                 yield moment(node.time)
             if node.tags:
                 yield " ".join("#" + printable(tag) for tag in node.tags)
+            same = node.details.get("same_content")
+            if isinstance(same, list) and node.id not in self.generated:
+                # Where it may come from, if nobody is known to have written it.
+                names = ", ".join(printable(str(name).rpartition("/")[2]) for name in same)
+                yield self.style(f"same content as {names}", "faint")
             return
         yield self.style(printable(node.name or node.id), "name")
         yield f"{node.kind} {printable(self._run_id(node.id)[:8])}"
@@ -215,13 +222,23 @@ def code_version(node: Node) -> str:
     return f"code {short_version(digest).rstrip('…')}" if digest else ""
 
 
+def _word(transformation: str) -> str:
+    """How a column comes from another, in one word: `aggregation` of `DIRECT:AGGREGATION`."""
+    return printable(transformation.rpartition(":")[2].lower().replace("_", " "))
+
+
 def _strength(evidence: str) -> int:
     return EVIDENCE_ORDER.index(evidence) if evidence in EVIDENCE_ORDER else len(EVIDENCE_ORDER)
 
 
 def _closing(graph: Graph, style: Style) -> Iterator[str]:
     kinds = [node.kind for node in graph.nodes.values()]
-    yield f"{counted(kinds.count('run'), 'run')}, {counted(kinds.count('entity'), 'entity')}"
+    columns = [node.type for node in graph.nodes.values()].count("column")
+    if columns:
+        others = kinds.count("entity") - columns
+        yield counted(columns, "column") + (f", {counted(others, 'entity')}" if others else "")
+    else:
+        yield f"{counted(kinds.count('run'), 'run')}, {counted(kinds.count('entity'), 'entity')}"
     if not graph.complete:
         for reason in graph.missing or ["some of what was recorded has not arrived"]:
             yield style(f"incomplete: {printable(reason)}", "bad")

@@ -6,12 +6,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 
+from otelprov.lineage.columns import MAX_EDGES, column_edges
 from otelprov.lineage.heads import find_heads
 from otelprov.lineage.ids import entity_node, span_version
 from otelprov.lineage.scopes import Scopes
 from otelprov.lineage.weak import WeakReads, input_key
 from otelprov.model.graph import EVIDENCE_ORDER
-from otelprov.model.records import GENERATED, USED, StepRecord
+from otelprov.model.records import GENERATED, USED, StatementRecord, StepRecord
 from otelprov.semconv import PROVENANCE_EVIDENCE_FLOW, PROVENANCE_EVIDENCE_STATEMENT
 from otelprov.store.contract import SHOWN, SUPERSEDED, TEMPORARY, Derivation, Derived, Fact
 
@@ -19,15 +20,23 @@ from otelprov.store.contract import SHOWN, SUPERSEDED, TEMPORARY, Derivation, De
 MAX_WEAK_EDGES = 10_000
 RANK = {evidence: rank for rank, evidence in enumerate(EVIDENCE_ORDER)}
 
+# So far from statement to statement goes what was read out of memory.
+_MAX_DEPTH = 20
+
 Inputs = dict[int, Derived]
 
 
-def derive_run(facts: Sequence[Fact], steps: Sequence[StepRecord]) -> Derivation:
-    """Derive everything that follows from the facts and steps of one run. The facts are changed in place."""
+def derive_run(
+    facts: Sequence[Fact], steps: Sequence[StepRecord], statements: Sequence[StatementRecord] = ()
+) -> Derivation:
+    """Derive everything that follows from what one run has told. The facts are changed in place."""
     run = _Run(sorted(facts, key=fact_order), steps)
     inputs = run.edges()
     edges = run.see_through(inputs)
-    return Derivation(list(facts), edges, run.missing)
+    columns, too_many = column_edges(facts, statements)
+    if too_many:
+        run.missing.append(f"more than {MAX_EDGES:,} edges between columns: not all of them are kept")
+    return Derivation(list(facts), edges, run.missing, columns)
 
 
 def weaker(one: str, other: str) -> str:
@@ -59,10 +68,13 @@ class _Run:
             self.used_by_span.setdefault((fact.io.trace_id, fact.io.span_id), []).append(fact)
         writing = {(fact.io.trace_id, fact.io.span_id) for fact in self.written}
         # What a writing call itself reads goes into what that call writes, and nowhere else.
-        self.reads = [fact for fact in self.used if (fact.io.trace_id, fact.io.span_id) not in writing]
+        hints = {fact.id for fact in self.used if self._sources(fact)}
+        self.reads = [
+            fact for fact in self.used if (fact.io.trace_id, fact.io.span_id) not in writing and fact.id not in hints
+        ]
         find_heads(self.written, self.used)
         for fact in facts:
-            fact.hidden, fact.via_run = SHOWN, False
+            fact.hidden, fact.via_run = SUPERSEDED if fact.id in hints else SHOWN, False
             fact.scope = self.scopes.scope_of(fact.io)
             head = self.by_id.get(fact.head)
             version = fact.io.version
@@ -81,7 +93,8 @@ class _Run:
             )
         for output in sorted(self.written, key=lambda fact: (fact.io.end, fact_order(fact))):
             own, stated = self._own_inputs(output)
-            closed = Closed.ALL if stated else Closed.FOLLOWED if output.io.flow_complete else Closed.NO
+            whole = stated or _is_copy(output, own)
+            closed = Closed.ALL if whole else Closed.FOLLOWED if output.io.flow_complete else Closed.NO
             best = {input_key(fact): (evidence, fact) for fact, evidence in own}
             if closed is not Closed.ALL:
                 for fact, evidence in self.weak.before(output):
@@ -101,24 +114,27 @@ class _Run:
         for fact in self.used_by_span.get((output.io.trace_id, output.io.span_id), ()):
             evidence = fact.io.evidence if fact.io.evidence in RANK else PROVENANCE_EVIDENCE_STATEMENT
             closed = closed or fact.io.evidence == PROVENANCE_EVIDENCE_STATEMENT
-            source = self._source(fact)
-            if source is not None:
+            sources = self._sources(fact)
+            if sources:
                 fact.hidden = SUPERSEDED
-                fact = source
-            known = found.get(fact.id)
-            if known is None or RANK[evidence] < RANK[known[1]]:
-                found[fact.id] = (fact, evidence)
+            for source in sources or [fact]:
+                known = found.get(source.id)
+                if known is None or RANK[evidence] < RANK[known[1]]:
+                    found[source.id] = (source, evidence)
         return list(found.values()), closed
 
-    def _source(self, hint: Fact) -> Fact | None:
-        """The read that a flow event goes back to, where it is known."""
-        if hint.io.evidence != PROVENANCE_EVIDENCE_FLOW or not hint.io.source_span:
-            return None
+    def _sources(self, hint: Fact, depth: int = 0) -> list[Fact]:
+        """The reads that a flow event goes back to, where they are known: of a statement, all tables that it read.
+
+        What that statement itself has read out of memory goes back further.
+        """
+        if hint.io.evidence != PROVENANCE_EVIDENCE_FLOW or not hint.io.source_span or depth > _MAX_DEPTH:
+            return []
         trace_id = hint.io.source_trace or hint.io.trace_id
-        for fact in self.used_by_span.get((trace_id, hint.io.source_span), ()):
-            if fact is not hint and (fact.io.namespace, fact.io.name) == (hint.io.namespace, hint.io.name):
-                return fact
-        return None
+        facts = [fact for fact in self.used_by_span.get((trace_id, hint.io.source_span), ()) if fact is not hint]
+        if hint.io.type != "database":
+            facts = [fact for fact in facts if _name(fact) == _name(hint)][:1]
+        return [source for fact in facts for source in (self._sources(fact, depth + 1) or [fact])]
 
     def _is_own_version(self, fact: Fact, output: Fact) -> bool:
         if (fact.io.namespace, fact.io.name) != (output.io.namespace, output.io.name):
@@ -169,6 +185,15 @@ class _Run:
             for edge in found.values():
                 merged.setdefault((edge.output, edge.input), edge)
         return list(merged.values())
+
+
+def _is_copy(output: Fact, own: Sequence[tuple[Fact, str]]) -> bool:
+    """Whether a write has the content of its one source, or is the member of an archive: nothing else went in."""
+    if not output.io.flow_complete or len(own) != 1:
+        return False
+    source = own[0][0].io
+    member = output.io.namespace == source.namespace and output.io.name.startswith(f"{source.name}!/")
+    return member or (source.version == output.io.version and source.version.startswith("sha256:"))
 
 
 def _keep(inputs: Inputs, edge: Derived) -> None:

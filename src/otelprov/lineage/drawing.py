@@ -12,6 +12,9 @@ from otelprov.model.records import GENERATED
 from otelprov.semconv import PROVENANCE_EVIDENCE_STATEMENT
 from otelprov.store.contract import Fact, RunSummary, Store
 
+# Names under which a version was seen, too.
+MAX_SAME = 5
+
 
 class Drawing:
     """A graph in the making; `nodes` maps ids to the facts that speak for them, None for a run."""
@@ -63,11 +66,16 @@ class Drawing:
         graph = Graph()
         runs = store.summaries(node_id for node_id, fact in self.nodes.items() if fact is None)
         for node_id, fact in self.nodes.items():
-            graph.nodes[node_id] = (
-                _run_node(node_id, runs.get(node_id)) if fact is None else _entity_node(node_id, fact)
-            )
+            graph.nodes[node_id] = run_node(node_id, runs.get(node_id)) if fact is None else entity_node(node_id, fact)
+            if fact is not None and fact.io.version.startswith("sha256:"):
+                io = fact.io
+                same = store.same_content(io.namespace, io.name, io.version, MAX_SAME)
+                if same:
+                    graph.nodes[node_id].details["same_content"] = [
+                        name if namespace == "file" else f"{namespace}/{name}" for namespace, name in same
+                    ]
         for (source, target, relation), (evidence, fact) in self.edges.items():
-            code = _code(fact, runs.get(fact.io.run_id))
+            code = code_of(fact, runs.get(fact.io.run_id))
             io = fact.io
             graph.edges.append(Edge(source, target, relation, evidence, io.run_id, io.trace_id, io.span_id, code))
         for run in sorted(runs.values(), key=lambda run: (run.started, run.run_id)):
@@ -85,13 +93,15 @@ def _strength(evidence: str, fact: Fact) -> tuple[int, int, int, str, str]:
     return RANK.get(evidence, len(RANK)), io.start, io.seq, io.trace_id, io.span_id
 
 
-def _run_node(run_id: str, run: RunSummary | None) -> Node:
+def run_node(run_id: str, run: RunSummary | None) -> Node:
+    """The node of a run; without a summary, of one that is only named."""
     if run is None:
         return Node(run_id, "run", "run", "run", run_id)
     return Node(run_id, "run", "run", "run", run.name or run_id[:8], status=run.status, time=run.started)
 
 
-def _entity_node(node_id: str, fact: Fact) -> Node:
+def entity_node(node_id: str, fact: Fact) -> Node:
+    """The node of a version of an entity, as a fact tells of it."""
     io = fact.io
     generated = io.relation == GENERATED
     numbers = {"rows": io.rows, "columns": io.columns, "size": io.size}
@@ -103,7 +113,7 @@ def _entity_node(node_id: str, fact: Fact) -> Node:
     return Node(node_id, "entity", io.type, io.namespace, io.name, version, time=time, details=details)
 
 
-def _code(fact: Fact, run: RunSummary | None) -> str:
+def code_of(fact: Fact, run: RunSummary | None) -> str:
     """`train.py:41`: the file below the run's folder, else beside its script, else in full."""
     path = fact.io.code_file
     if not path:

@@ -9,7 +9,7 @@ from typing import Any
 from otelprov.lineage.lives import read_record, read_run
 from otelprov.lineage.reading import flag, number, text
 from otelprov.lineage.statements import is_statement, read_statement
-from otelprov.model.records import DELETED, GENERATED, USED, IoRecord, ModuleRecord, Records, StepRecord
+from otelprov.model.records import DELETED, GENERATED, USED, DigestRecord, IoRecord, ModuleRecord, Records, StepRecord
 from otelprov.model.span import Span
 from otelprov.semconv import (
     ARTIFACT_PURL,
@@ -17,15 +17,21 @@ from otelprov.semconv import (
     CODE_LINE_NUMBER,
     DB_QUERY_TEXT,
     ERROR_TYPE,
+    EVENT_PROVENANCE_ENTITY_DIGESTED,
     EVENT_PROVENANCE_ENTITY_GENERATED,
     EVENT_PROVENANCE_ENTITY_USED,
     EVENT_PROVENANCE_MODULE_LOADED,
     FILE_SIZE,
+    PROVENANCE_COLUMN_EDGES,
+    PROVENANCE_COLUMN_LEFT_OUT,
+    PROVENANCE_COLUMN_NAMES,
     PROVENANCE_COLUMNS,
     PROVENANCE_DERIVED,
+    PROVENANCE_ENTITY_ALIAS,
     PROVENANCE_ENTITY_FORMAT,
     PROVENANCE_ENTITY_NAME,
     PROVENANCE_ENTITY_NAMESPACE,
+    PROVENANCE_ENTITY_STAT,
     PROVENANCE_ENTITY_TEMPORARY,
     PROVENANCE_ENTITY_TYPE,
     PROVENANCE_ENTITY_VERSION,
@@ -46,6 +52,7 @@ from otelprov.semconv import (
     PROVENANCE_OPERATION,
     PROVENANCE_OPERATION_APPEND,
     PROVENANCE_OPERATION_DELETE,
+    PROVENANCE_OPERATION_EXECUTE,
     PROVENANCE_OPERATION_LIST,
     PROVENANCE_OPERATION_READ,
     PROVENANCE_OPERATION_WRITE,
@@ -66,6 +73,7 @@ _RELATION_OF_OPERATION = {
     PROVENANCE_OPERATION_APPEND: GENERATED,
     PROVENANCE_OPERATION_DELETE: DELETED,
 }
+_OPERATIONS = {USED: PROVENANCE_OPERATION_READ, GENERATED: PROVENANCE_OPERATION_WRITE}
 _RELATION_OF_EVENT = {EVENT_PROVENANCE_ENTITY_USED: USED, EVENT_PROVENANCE_ENTITY_GENERATED: GENERATED}
 
 
@@ -106,19 +114,24 @@ def _note_sequences(span: Span, attributes: Mapping[str, Any], records: Records)
 
 
 def _read_io(span: Span, attributes: Mapping[str, Any], records: Records) -> None:
-    if attributes.get(DB_QUERY_TEXT):
-        read_statement(span, attributes, records)
-        return
     found: dict[tuple[str, str, str], IoRecord] = {}
     operation = text(attributes, PROVENANCE_OPERATION)
     relation = _RELATION_OF_OPERATION.get(operation)
     if relation is not None:
         _take_entity(found, span, attributes, attributes, relation, operation)
+        _take_digest(attributes, records)
     for event in span.events:
         of_event = _RELATION_OF_EVENT.get(event.name)
         if of_event is not None:
-            _take_entity(found, span, attributes, event.attributes, of_event, operation)
-    records.ios.extend(found.values())
+            # A statement that was executed has read the one and written the other.
+            own = _OPERATIONS[of_event] if operation == PROVENANCE_OPERATION_EXECUTE else operation
+            _take_entity(found, span, attributes, event.attributes, of_event, own)
+    if attributes.get(DB_QUERY_TEXT):
+        for event in span.events:
+            _take_digest(event.attributes, records)
+        read_statement(span, attributes, records, list(found.values()))
+    else:
+        records.ios.extend(found.values())
 
 
 def _take_entity(
@@ -132,6 +145,10 @@ def _take_entity(
     namespace, name = text(entity, PROVENANCE_ENTITY_NAMESPACE), text(entity, PROVENANCE_ENTITY_NAME)
     if not namespace:
         return
+    source = text(entity, PROVENANCE_SOURCE_SPAN_ID)
+    if source and text(entity, PROVENANCE_ENTITY_TYPE) == "database":
+        # All that one statement has read; what another statement has read of the same database is something else.
+        name = f"{name}#{source}"
     known = found.get((relation, namespace, name))
     if known is None:
         generated = relation == GENERATED
@@ -159,10 +176,26 @@ def _take_entity(
             generated and flag(attributes, PROVENANCE_FLOW_COMPLETE),
             *_UNKNOWN_SOURCE,
         )
+    elif PROVENANCE_ENTITY_ALIAS in entity and known.alias not in ("", text(entity, PROVENANCE_ENTITY_ALIAS)):
+        # The statement has two names for it; which columns come from where is known if both say the same.
+        known.alias += "\n" + text(entity, PROVENANCE_ENTITY_ALIAS)
+        if known.column_edges != text(entity, PROVENANCE_COLUMN_EDGES):
+            known.column_edges = ""
+            return
     # The attributes of the span and an event of it speak of the same thing: each fills what the other leaves open.
     for key, field, read, unknown in _LEFT_OPEN:
         if key in entity and getattr(known, field) == unknown:
             setattr(known, field, read(entity, key))
+
+
+def _take_digest(entity: Mapping[str, Any], records: Records) -> None:
+    """The digest that goes with size and time of change, where both are told."""
+    stat = entity.get(PROVENANCE_ENTITY_STAT)
+    if stat is not None:
+        names = (PROVENANCE_ENTITY_NAMESPACE, PROVENANCE_ENTITY_NAME, PROVENANCE_ENTITY_STAT, PROVENANCE_ENTITY_VERSION)
+        told = DigestRecord(*(text(entity, name) for name in names))
+        if all(told):
+            records.digests.add(told)
 
 
 # Fields of an IoRecord that stand beside each other and are filled from `_LEFT_OPEN`.
@@ -181,6 +214,10 @@ _LEFT_OPEN: tuple[tuple[str, str, Callable[[Mapping[str, Any], str], Any], Any],
     (PROVENANCE_EVIDENCE, "evidence", text, ""),
     (PROVENANCE_SOURCE_TRACE_ID, "source_trace", text, ""),
     (PROVENANCE_SOURCE_SPAN_ID, "source_span", text, ""),
+    (PROVENANCE_ENTITY_ALIAS, "alias", text, ""),
+    (PROVENANCE_COLUMN_NAMES, "column_names", text, ""),
+    (PROVENANCE_COLUMN_EDGES, "column_edges", text, ""),
+    (PROVENANCE_COLUMN_LEFT_OUT, "left_out", number, 0),
 )
 
 
@@ -215,6 +252,8 @@ def _read_record(span: Span, attributes: Mapping[str, Any], records: Records) ->
         relation = _RELATION_OF_EVENT.get(event.name)
         if relation is not None:
             _take_entity(found, span, {**event.attributes, **attributes}, event.attributes, relation, "")
+        if relation is not None or event.name == EVENT_PROVENANCE_ENTITY_DIGESTED:
+            _take_digest(event.attributes, records)
     records.ios.extend(found.values())
 
 

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from otelprov.errors import NotFoundError, UsageError
+from otelprov.lineage.column_query import column_graph
 from otelprov.lineage.derive import RANK, derive_run
 from otelprov.lineage.drawing import Drawing
+from otelprov.lineage.joining import Joiner
 from otelprov.lineage.matching import Seed, find_seeds
 from otelprov.lineage.select import KINDS, Selection, Term, parse
 from otelprov.lineage.walk import Walk
@@ -14,7 +16,7 @@ from otelprov.model.records import GENERATED, USED
 from otelprov.store.contract import Bounds, Fact, Store
 
 MAX_NODES = 10_000
-LEVELS = ("entity", "run")
+LEVELS = ("entity", "run", "column")
 
 
 def lineage(
@@ -23,18 +25,20 @@ def lineage(
     """The graph that a selection names.
 
     `hops` bounds those names that give no bound of their own. `level="run"` shows runs alone, joined where one used
-    what another generated. Raises UsageError for a selection that can't be read, NotFoundError where it names nothing.
+    what another generated, `level="column"` columns, as does every name with a column behind it (`sales.csv#amount`).
+    Raises UsageError for a selection that can't be read, NotFoundError where it names nothing.
     """
     if level not in LEVELS:
-        raise UsageError(f"Drawing the lineage: there is no level {level!r}; take {' or '.join(LEVELS)}.")
+        raise UsageError(f"Drawing the lineage: there is no level {level!r}; take {', '.join(LEVELS)}.")
     chosen = parse(selection)
     store.refresh(derive_run)
     if not chosen.terms:
         graph = _all(store, chosen, limit)
     else:
-        graph = _of_term(store, chosen.terms[0], chosen.bounds, hops, limit)
+        columns = level == "column" or any(_names_column(store, term, chosen.bounds) for term in chosen.terms)
+        graph = _of_term(store, chosen.terms[0], chosen.bounds, hops, limit, columns=columns)
         for term in chosen.terms[1:]:
-            graph = _between(graph, _of_term(store, term, chosen.bounds, hops, limit))
+            graph = _between(graph, _of_term(store, term, chosen.bounds, hops, limit, columns=columns))
     if chosen.tag:
         _keep(graph, {node.id for node in graph.nodes.values() if chosen.tag in node.tags})
     if level == "run":
@@ -50,10 +54,19 @@ def lineage(
     return graph
 
 
-def _of_term(store: Store, term: Term, bounds: Bounds, hops: int | None, limit: int) -> Graph:
+def _names_column(store: Store, term: Term, bounds: Bounds) -> bool:
+    return bool(term.name.rpartition("#")[0]) and not find_seeds(store, term.name, bounds, Joiner(store, bounds))
+
+
+def _of_term(store: Store, term: Term, bounds: Bounds, hops: int | None, limit: int, *, columns: bool = False) -> Graph:
     drawing = Drawing(limit)
     walk = Walk(store, bounds, drawing)
     seeds = find_seeds(store, term.name, bounds, walk.join)
+    column = ""
+    if not seeds:
+        # No entity has this name with all that stands in it: what is behind the mark is a column.
+        name, _, column = term.name.rpartition("#")
+        seeds = find_seeds(store, name, bounds, walk.join) if name else []
     if not seeds:
         raise NotFoundError(
             f"Looking for {term.name!r}: the store {store.path} has no entity and no run of that name. "
@@ -61,6 +74,8 @@ def _of_term(store: Store, term: Term, bounds: Bounds, hops: int | None, limit: 
         )
     up = hops if term.up is None else term.up
     down = hops if term.down is None else term.down
+    if columns:
+        return column_graph(store, walk.join, seeds, column, up, down, limit)
     for seed in seeds:
         if seed.fact is not None:
             drawing.entity(seed.node, seed.fact)

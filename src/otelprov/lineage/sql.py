@@ -1,30 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables and columns that one SQL statement reads and writes."""
+"""Tables that one SQL statement reads and writes: by openlineage-sql, and by sqlglot what that can't take apart."""
 
 from __future__ import annotations
 
 import functools
 import importlib
-import logging
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from otelprov.lineage import sqlite_names
+from otelprov.lineage.sql_trees import tree_of
 
 # Longer statements are bulk data in disguise, and parsers are quadratic on them.
 MAX_TEXT = 200_000
 _LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/|;|\()*", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z]+")
-_AS_QUERY = re.compile(r"\bAS\s*(?:\(\s*)*(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
-_MOVING = frozenset({"SELECT", "WITH", "INSERT", "REPLACE", "UPDATE", "DELETE", "MERGE", "CREATE", "VALUES", "TABLE"})
-_SQLGLOT_DIALECTS = {"postgresql": "postgres", "mssql": "tsql", "microsoft.sql_server": "tsql", "mariadb": "mysql"}
+_AS_QUERY = re.compile(r"\bAS\s*(?:\(\s*)*(?:SELECT|WITH|VALUES|FROM|PIVOT|UNPIVOT)\b", re.IGNORECASE)
+# `WITH t AS (SELECT … FROM t)`: the parser takes the table for the common table that it makes.
+_SHADOWED = re.compile(r"(?:\bWITH\s+|,\s*)(\w+)\s+AS\s*\((?:[^()]*?)\b(?:FROM|JOIN)\s+\1\b", re.IGNORECASE)
+_JOINED_UPDATE = re.compile(r"\s*UPDATE\s+(?:(?!\bSET\b)[^;])*?\bJOIN\b", re.IGNORECASE)
+_VERBS = "SELECT WITH INSERT REPLACE UPDATE DELETE MERGE CREATE VALUES TABLE COPY FROM PIVOT UNPIVOT SUMMARIZE"
+_MOVING = frozenset(_VERBS.split())
 _OPENLINEAGE_DIALECTS = {"postgresql": "postgres", "microsoft.sql_server": "mssql", "mariadb": "mysql"}
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a statement does: names of tables, columns as (written column, source table, source column).
+    """What a statement does to which tables, by their names; its columns are up to `sql_columns`.
 
     `parser` is `openlineage-sql`, `sqlglot`, `none` for a statement that moves no data, and empty where no parser
     could take the statement apart. `accumulates` says that what was in the written tables stays there. In SQLite
@@ -33,7 +36,6 @@ class Statement:
 
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
-    columns: tuple[tuple[str, str, str], ...] = ()
     accumulates: bool = True
     parser: str = ""
 
@@ -55,9 +57,17 @@ def parse(text: str, system: str = "sqlite") -> Statement:
     return _with_openlineage(text, system, accumulates) or _with_sqlglot(text, system, accumulates) or Statement()
 
 
+def _is_known_to_openlineage(text: str, system: str) -> bool:
+    """Not of DuckDB, where it misses files and the way of beginning with FROM.
+
+    Nor a common table that is made of a table of its name, nor an UPDATE with joins: there it misses tables.
+    """
+    return system != "duckdb" and _SHADOWED.search(text) is None and _JOINED_UPDATE.match(text) is None
+
+
 def _with_openlineage(text: str, system: str, accumulates: bool) -> Statement | None:
     module = _optional("openlineage_sql")
-    if module is None:
+    if module is None or not _is_known_to_openlineage(text, system):
         return None
     try:
         found = module.parse([text], dialect=_OPENLINEAGE_DIALECTS.get(system, system))
@@ -65,16 +75,9 @@ def _with_openlineage(text: str, system: str, accumulates: bool) -> Statement | 
         return None
     if found is None or found.errors:
         return None
-    columns = {
-        (column.descendant.name, source.origin.qualified_name, source.name)
-        for column in found.column_lineage
-        for source in column.lineage
-        if source.origin is not None
-    }
     return Statement(
         inputs=_names({table.qualified_name for table in found.in_tables}, system),
-        outputs=_names({table.qualified_name for table in found.out_tables}, system, _makes_temporary(text, system)),
-        columns=tuple(sorted(columns)),
+        outputs=_names({table.qualified_name for table in found.out_tables}, system, makes_temporary(text)),
         accumulates=accumulates,
         parser="openlineage-sql",
     )
@@ -82,48 +85,62 @@ def _with_openlineage(text: str, system: str, accumulates: bool) -> Statement | 
 
 def _with_sqlglot(text: str, system: str, accumulates: bool) -> Statement | None:
     sqlglot = _optional("sqlglot")
-    if sqlglot is None:
-        return None
-    logging.getLogger("sqlglot").setLevel(logging.ERROR)
-    dialect = _SQLGLOT_DIALECTS.get(system, system)
-    try:
-        trees = sqlglot.parse(text, read=dialect)
-    except Exception:
+    tree = tree_of(text, system) if sqlglot is not None else None
+    if tree is None:
         return None
     expressions = sqlglot.exp
+    written = _written_table(tree, expressions)
+    outputs = {_table_name(written)} if written is not None else set()
+    defined = {item.alias for item in tree.find_all(expressions.CTE)}
     inputs: set[str] = set()
-    outputs: set[str] = set()
-    for tree in trees:
-        if tree is None or isinstance(tree, expressions.Command):
-            return None
-        written = _written_table(tree, expressions)
-        defined = {item.alias for item in tree.find_all(expressions.CTE)}
-        if written is not None:
-            outputs.add(_table_name(written))
-        for table in tree.find_all(expressions.Table):
-            name = _table_name(table)
-            if table is not written and name and name not in defined:
-                inputs.add(name)
-    written_names = _names(outputs, system, _makes_temporary(text, system))
-    return Statement(_names(inputs, system), written_names, (), accumulates, "sqlglot")
+    if isinstance(tree, expressions.Copy):
+        places = {place.name for place in tree.args.get("files") or ()}
+        inputs, outputs = (places, outputs) if tree.args.get("kind") else (set(), places)
+        written = written if tree.args.get("kind") else None
+    for table in tree.find_all(expressions.Table):
+        name = _table_name(table)
+        if table is not written and name and name not in defined:
+            inputs.add(name)
+    written_names = _names(outputs, system, makes_temporary(text))
+    return Statement(_names(inputs, system), written_names, accumulates, "sqlglot")
+
+
+def name_of(table: Any, system: str, text: str = "") -> str:
+    """The name of a table by its node, as in a Statement; with the text of one that makes it, temporary where it is."""
+    temporary = bool(text) and makes_temporary(text)
+    return next(iter(_names({_table_name(table)}, system, temporary)), "")
 
 
 def _names(found: set[str], system: str, temporary: bool = False) -> tuple[str, ...]:
-    return tuple(sorted((sqlite_names.tables(found, temporary) if system == "sqlite" else found) - {""}))
+    kept = sqlite_names.tables(found, temporary) if system == "sqlite" else sqlite_names.lasting(found, temporary)
+    return tuple(sorted(kept - {""}))
 
 
-def _makes_temporary(text: str, system: str) -> bool:
+def makes_temporary(text: str) -> bool:
+    """Whether a statement makes a table that only its connection sees."""
     start = _LEADING.match(text)
-    return system == "sqlite" and sqlite_names.creates_temporary(text, start.end() if start else 0)
+    return sqlite_names.creates_temporary(text, start.end() if start else 0)
 
 
 def _written_table(tree: Any, expressions: Any) -> Any:
     kinds = (expressions.Insert, expressions.Update, expressions.Delete, expressions.Merge, expressions.Create)
-    return tree.this.find(expressions.Table) if isinstance(tree, kinds) and tree.this is not None else None
+    into = tree.args.get("into")
+    if into is not None:
+        return into.this
+    target = tree.this
+    if isinstance(tree, expressions.Copy):
+        target = target.this if isinstance(target, expressions.Schema) else target
+        return target if isinstance(target, expressions.Table) else None
+    return target.find(expressions.Table) if isinstance(tree, kinds) and target is not None else None
 
 
 def _table_name(table: Any) -> str:
-    return ".".join(part.name for part in table.parts if getattr(part, "name", ""))
+    # A function that stands for a table has no name of its own.
+    if type(table.this).__name__ not in ("Identifier", "Dot"):
+        return ""
+    # What T-SQL calls temporary is told apart by a mark that the parser takes off.
+    names = (("#" if part.args.get("temporary") else "") + part.name for part in table.parts if part.name)
+    return ".".join(names)
 
 
 @functools.cache

@@ -13,7 +13,12 @@ _CATALOGUE = re.compile(r"(?:sqlite|pragma)_", re.IGNORECASE)
 # Functions that stand where a table could.
 _FUNCTIONS = frozenset({"json_each", "json_tree", "jsonb_each", "jsonb_tree", "generate_series"})
 _INDEX_HINT = re.compile(r"\bINDEXED\s+BY\s+(?:\w+|\"[^\"]*\"|\[[^\]]*\]|`[^`]*`)|\bNOT\s+INDEXED\b", re.IGNORECASE)
-_CREATES_TEMPORARY = re.compile(r"CREATE\s+TEMP(?:ORARY)?\b", re.IGNORECASE)
+_CREATES_TEMPORARY = re.compile(
+    r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:(?:LOCAL|GLOBAL|RECURSIVE)\s+)*TEMP(?:ORARY)?\b", re.IGNORECASE
+)
+# Schemas that every database has of itself.
+_SYSTEM_SCHEMAS = frozenset({"information_schema", "pg_catalog", "sys", "performance_schema", "system"})
+_SYSTEM_TABLE = re.compile(r"(?:sqlite|pragma|duckdb|pg)_", re.IGNORECASE)
 _REPLACES = re.compile(r"REPLACE\b", re.IGNORECASE)
 
 
@@ -22,6 +27,11 @@ def common_form(text: str, start: int) -> str:
     statement = _INDEX_HINT.sub("", text[start:])
     replaces = _REPLACES.match(statement)
     return text[:start] + (f"INSERT OR {statement}" if replaces else statement)
+
+
+def in_common_form(text: str) -> str:
+    """As `common_form`, for a statement with nothing but space before it."""
+    return common_form(text, len(text) - len(text.lstrip()))
 
 
 def creates_temporary(text: str, start: int) -> bool:
@@ -39,6 +49,19 @@ def tables(found: Collection[str], temporary: bool = False) -> set[str]:
         if _CATALOGUE.match(last) or (not dot and last.lower() in _FUNCTIONS):
             continue
         if schema.lower() == "temp" or (temporary and not dot):
+            name = TEMP + last
+        kept.add(name)
+    return kept
+
+
+def lasting(found: Collection[str], temporary: bool = False) -> set[str]:
+    """As `tables`, for other databases than SQLite: without their catalogues, temporary tables under `temp.`."""
+    kept: set[str] = set()
+    for name in found:
+        schema, _, last = name.rpartition(".")
+        if schema.rpartition(".")[2].lower() in _SYSTEM_SCHEMAS or (not schema and _SYSTEM_TABLE.match(last)):
+            continue
+        if schema.lower() in ("temp", "pg_temp") or (temporary and not schema):
             name = TEMP + last
         kept.add(name)
     return kept

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from otelprov.lineage import sql, sqlite_names
+from otelprov.lineage import sql
 from otelprov.lineage.reading import flag, number, text
+from otelprov.lineage.table_places import Place, Places, apart, in_memory
 from otelprov.model.records import GENERATED, USED, IoRecord, Records, StatementRecord
 from otelprov.model.span import Span
 from otelprov.semconv import (
@@ -26,6 +28,7 @@ from otelprov.semconv import (
     PROVENANCE_ENTITY_NAMESPACE,
     PROVENANCE_ENTITY_TEMPORARY,
     PROVENANCE_EVIDENCE_STATEMENT,
+    PROVENANCE_FLOW_COMPLETE,
     PROVENANCE_OPERATION_EXECUTE,
     PROVENANCE_PROCESS_ID,
     PROVENANCE_ROWS,
@@ -38,8 +41,6 @@ from otelprov.semconv import (
 
 _SCHEMES = {"postgresql": "postgres", "microsoft.sql_server": "mssql"}
 _DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "microsoft.sql_server": 1433}
-# Systems in whose names the database comes before schema and table.
-_WITH_DATABASE = frozenset({"postgresql", "mssql", "microsoft.sql_server", "redshift", "mysql", "mariadb"})
 
 
 def is_statement(attributes: Mapping[str, Any]) -> bool:
@@ -49,19 +50,28 @@ def is_statement(attributes: Mapping[str, Any]) -> bool:
     return PROVENANCE_RUN_ID in attributes
 
 
-def read_statement(span: Span, attributes: Mapping[str, Any], records: Records) -> None:
-    """Read a statement span. A statement that failed moved nothing."""
+def read_statement(span: Span, attributes: Mapping[str, Any], records: Records, told: Sequence[IoRecord] = ()) -> None:
+    """Read a statement span; `told` is what its events say that it moves. A statement that failed moved nothing."""
     statement = text(attributes, DB_QUERY_TEXT) or text(attributes, DB_STATEMENT)
     system = (text(attributes, DB_SYSTEM_NAME) or text(attributes, DB_SYSTEM)).lower()
     database = text(attributes, DB_NAMESPACE) or text(attributes, DB_NAME)
     namespace = text(attributes, PROVENANCE_ENTITY_NAMESPACE) or _namespace(attributes, system, database)
     if not statement or not namespace or attributes.get(ERROR_TYPE) or span.status == 2:
         return
-    namespace = _apart(namespace, attributes)
+    process = text(attributes, PROVENANCE_PROCESS_ID)
+    namespace = apart(namespace, process)
     parsed = sql.parse(statement, system or "sqlite")
+    aliases = {alias.lower(): fact.type for fact in told for alias in fact.alias.split("\n") if alias}
+    context = {
+        # Tables in memory of which only the name is known.
+        "variables": [alias for alias, kind in aliases.items() if kind == "variable"],
+        "attached": text(attributes, PROVENANCE_DATABASE_ATTACHED),
+        "database": database,
+        "temporary": flag(attributes, PROVENANCE_ENTITY_TEMPORARY) or in_memory(namespace),
+    }
     record = StatementRecord(
         run_id=text(attributes, PROVENANCE_RUN_ID),
-        process_id=text(attributes, PROVENANCE_PROCESS_ID),
+        process_id=process,
         trace_id=span.trace_id,
         span_id=span.span_id,
         text=statement,
@@ -69,51 +79,27 @@ def read_statement(span: Span, attributes: Mapping[str, Any], records: Records) 
         namespace=namespace,
         parser=parsed.parser,
         start=span.start,
+        seq=number(attributes, PROVENANCE_SEQ, 0),
+        context=json.dumps({key: value for key, value in context.items() if value}),
+        facts=[fact for fact in told if fact.type != "variable"],
     )
     if parsed.parser:
-        places = _Places(attributes, system, database, namespace, parsed)
-        _take(record, span, attributes, USED, map(places.of, parsed.inputs), parsed)
-        _take(record, span, attributes, GENERATED, map(places.of, parsed.outputs), parsed)
-    else:
+        places = Places(record, {*parsed.inputs, *parsed.outputs})
+        for relation, found in ((USED, parsed.inputs), (GENERATED, parsed.outputs)):
+            own = [places.of(name) for name in found if name.lower() not in aliases]
+            _take(record, span, attributes, relation, dict.fromkeys(own), parsed)
+    elif not told:
         # Nobody could take it apart: the database as a whole was read, and written unless it is plainly a query.
-        whole = _Place(namespace, "", _is_temporary(namespace, attributes))
+        whole = Place(namespace, "", bool(context["temporary"]))
         _take(record, span, attributes, USED, [whole], parsed)
         if not statement.lstrip(" \t\r\n(").upper().startswith(("SELECT", "VALUES")):
             _take(record, span, attributes, GENERATED, [whole], parsed)
     records.statements.append(record)
 
 
-class _Place(NamedTuple):
-    namespace: str
-    name: str
-    temporary: bool
-
-
-class _Places:
-    """Where the tables of one statement lie."""
-
-    def __init__(
-        self, attributes: Mapping[str, Any], system: str, database: str, namespace: str, parsed: sql.Statement
-    ) -> None:
-        self._attributes = attributes
-        self._namespace = namespace
-        self._prefix = f"{database}." if system in _WITH_DATABASE and database else ""
-        self._beside = {*parsed.inputs, *parsed.outputs}
-        self._attached = sqlite_names.attached_databases(text(attributes, PROVENANCE_DATABASE_ATTACHED))
-
-    def of(self, name: str) -> _Place:
-        """The place of a table as the statement names it, with its database unless that is written out."""
-        path, table, temporary = sqlite_names.locate(name, self._attached, self._beside)
-        if path:
-            namespace = _apart(f"sqlite:{path}", self._attributes)
-            return _Place(namespace, table, _in_memory(namespace))
-        temporary = temporary or _is_temporary(self._namespace, self._attributes)
-        return _Place(self._namespace, table if table.startswith(self._prefix) else self._prefix + table, temporary)
-
-
 def _namespace(attributes: Mapping[str, Any], system: str, database: str) -> str:
-    if system == "sqlite":
-        return f"sqlite:{database}" if database else ""
+    if system in ("sqlite", "duckdb"):
+        return f"{system}:{database}" if database else ""
     address = text(attributes, SERVER_ADDRESS) or text(attributes, NET_PEER_NAME)
     if not system or not address:
         return ""
@@ -126,10 +112,13 @@ def _take(
     span: Span,
     attributes: Mapping[str, Any],
     relation: str,
-    places: Iterable[_Place],
+    places: Iterable[Place],
     parsed: sql.Statement,
 ) -> None:
     found = list(places)
+    complete = attributes.get(PROVENANCE_FLOW_COMPLETE)
+    # Where something else went in, of which nothing is known, the statement does not name all that there is.
+    open_ended = complete is not None and not flag(attributes, PROVENANCE_FLOW_COMPLETE)
     for place in found:
         record.facts.append(
             IoRecord(
@@ -157,22 +146,9 @@ def _take(
                 rows=number(attributes, PROVENANCE_ROWS) if len(found) == 1 else -1,
                 columns=-1,
                 size=-1,
-                flow_complete=False,
-                evidence=PROVENANCE_EVIDENCE_STATEMENT,
+                flow_complete=relation == GENERATED and flag(attributes, PROVENANCE_FLOW_COMPLETE),
+                evidence="" if open_ended else PROVENANCE_EVIDENCE_STATEMENT,
                 source_trace="",
                 source_span="",
             )
         )
-
-
-def _is_temporary(namespace: str, attributes: Mapping[str, Any]) -> bool:
-    return flag(attributes, PROVENANCE_ENTITY_TEMPORARY) or _in_memory(namespace)
-
-
-def _apart(namespace: str, attributes: Mapping[str, Any]) -> str:
-    """Every process has a memory of its own, under the same name."""
-    return f"{namespace}#{text(attributes, PROVENANCE_PROCESS_ID)}" if _in_memory(namespace) else namespace
-
-
-def _in_memory(namespace: str) -> bool:
-    return namespace.startswith("sqlite:") and (":memory:" in namespace or "mode=memory" in namespace)

@@ -49,7 +49,10 @@ class Node:
 
 @dataclass(slots=True)
 class Edge:
-    """An edge in the direction in which data flows; the span it names shows it."""
+    """An edge in the direction in which data flows; the span it names shows it.
+
+    `transformation` says of an edge between columns how the one comes from the other, in the words of OpenLineage.
+    """
 
     source: str
     target: str
@@ -59,10 +62,11 @@ class Edge:
     trace_id: str
     span_id: str
     code: str = ""
+    transformation: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The edge in the JSON shape of schema version 1."""
-        return {
+        shape: dict[str, Any] = {
             "source": self.source,
             "target": self.target,
             "relation": self.relation,
@@ -72,6 +76,9 @@ class Edge:
             "span_id": self.span_id,
             "code": self.code,
         }
+        if self.transformation:
+            shape["transformation"] = self.transformation
+        return shape
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 USED = "used"
 GENERATED = "generated"
@@ -97,11 +97,40 @@ class IoRecord:
     evidence: str
     source_trace: str
     source_span: str
+    alias: str = ""
+    column_names: str = ""
+    column_edges: str = ""
+    left_out: int = 0
+
+
+@dataclass(slots=True)
+class ColumnEdge:
+    """A column that comes from another, as one span shows it.
+
+    Both are named by their entity and their own name; as output column `` stands for an effect on all of them and `*`
+    for all that no other edge names; as input column `*` for the one of that name and `` for the entity as a whole. An
+    output entity without a name is the result that a statement gave back. `how` is in the words of OpenLineage.
+    """
+
+    run_id: str
+    trace_id: str
+    span_id: str
+    output_namespace: str
+    output_name: str
+    output_column: str
+    input_namespace: str
+    input_name: str
+    input_column: str
+    how: str
 
 
 @dataclass(slots=True)
 class StatementRecord:
-    """A SQL statement with what it reads and writes; `parser` says what took it apart, empty where nothing could."""
+    """A SQL statement with what it reads and writes; `parser` says what took it apart, empty where nothing could.
+
+    `context` is a JSON object of what gives names of tables their meaning: attached databases, the database itself,
+    whether all is temporary, and the process.
+    """
 
     run_id: str
     process_id: str
@@ -112,6 +141,8 @@ class StatementRecord:
     namespace: str
     parser: str
     start: int
+    seq: int = 0
+    context: str = "{}"
     facts: list[IoRecord] = field(default_factory=list)
 
 
@@ -137,6 +168,15 @@ class ModuleRecord:
     error: str
 
 
+class DigestRecord(NamedTuple):
+    """What was at a version of size and time (`stat:…`) has this digest."""
+
+    namespace: str
+    name: str
+    stat: str
+    version: str
+
+
 @dataclass(slots=True)
 class Records:
     """Everything that a number of spans say. `sequences` holds (run id, process id) -> the numbers that were seen."""
@@ -146,6 +186,7 @@ class Records:
     ios: list[IoRecord] = field(default_factory=list)
     statements: list[StatementRecord] = field(default_factory=list)
     modules: list[ModuleRecord] = field(default_factory=list)
+    digests: set[DigestRecord] = field(default_factory=set)
     sequences: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     ignored: int = 0
 

@@ -27,9 +27,6 @@ from otelprov.semconv import (
     EXCEPTION_TYPE,
     PROCESS_EXIT_CODE,
     PROCESS_PID,
-    PROVENANCE_COVERAGE_IGNORED,
-    PROVENANCE_COVERAGE_OPENS,
-    PROVENANCE_COVERAGE_RECORDED,
     PROVENANCE_PACKAGES_LIST,
     PROVENANCE_PROCESS_PARENT_ID,
     PROVENANCE_RUN_ACTOR,
@@ -38,7 +35,7 @@ from otelprov.semconv import (
     PROVENANCE_RUN_PARENT_ID,
     PROVENANCE_RUN_TRIGGER,
 )
-from otelprov.store import rows
+from otelprov.store import covering, rows
 from otelprov.store.contract import (
     Bounds,
     EntitySummary,
@@ -53,7 +50,6 @@ from otelprov.store.lookups import Lookups
 
 _VCS = ("vcs.", "provenance.vcs.")
 _OF_THE_MACHINE = ("process.runtime.", "process.executable.", "os.", "host.")
-_COVERAGE = (PROVENANCE_COVERAGE_OPENS, PROVENANCE_COVERAGE_RECORDED, PROVENANCE_COVERAGE_IGNORED)
 _SUMMARY = (
     'SELECT run_id, name, status, started, ended, exit_code, signal, error_type, "user", host, command, params, '
     "code_file, working_directory, "
@@ -203,7 +199,9 @@ class Answers(Lookups):
             environment=environment,
             packages=packages,
             vcs=vcs,
-            coverage=_coverage(evidence),
+            coverage=covering.numbers(evidence),
+            undigested=covering.undigested(evidence),
+            libraries=covering.libraries(evidence),
             inputs=self._uses_of(run_id, USED),
             outputs=self._uses_of(run_id, GENERATED),
             steps=self._steps(run_id),
@@ -329,6 +327,7 @@ def _use(fact: Fact) -> EntityUse:
         trace_id=io.trace_id,
         span_id=io.span_id,
         code=code,
+        column_names=rows.column_names(io.column_names),
     )
 
 
@@ -337,16 +336,6 @@ def _first_error(evidence: Evidence) -> dict[str, str]:
         if life.details.get(EXCEPTION_TYPE) or life.details.get(EXCEPTION_STACKTRACE) or life.details.get(ERROR_TYPE):
             return {key: str(value) for key, value in life.details.items()}
     return {}
-
-
-def _coverage(evidence: Evidence) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for life in evidence.of(PROCESS_ENDED):
-        for key in _COVERAGE:
-            value = life.details.get(key)
-            if isinstance(value, int):
-                total[key] = total.get(key, 0) + value
-    return total
 
 
 def _processes(evidence: Evidence) -> list[ProcessSummary]:

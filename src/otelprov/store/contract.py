@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from otelprov.model.records import IoRecord, ModuleRecord, Records, StepRecord
+from otelprov.model.records import ColumnEdge, IoRecord, ModuleRecord, Records, StatementRecord, StepRecord
 
 # What `Fact.hidden` can be: shown; a temporary entity, seen through; told better by another fact.
 SHOWN, TEMPORARY, SUPERSEDED = 0, 1, 2
@@ -46,14 +46,18 @@ class Derived:
 
 @dataclass(slots=True)
 class Derivation:
-    """What follows from the facts of one run: facts with `head` to `via_run` filled, edges, and what is left out."""
+    """What follows from the facts of one run: facts with `head` to `via_run` filled, edges, and what is left out.
+
+    `columns` are the edges between columns.
+    """
 
     facts: list[Fact] = field(default_factory=list)
     edges: list[Derived] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    columns: list[ColumnEdge] = field(default_factory=list)
 
 
-Derive = Callable[[Sequence[Fact], Sequence[StepRecord]], Derivation]
+Derive = Callable[[Sequence[Fact], Sequence[StepRecord], Sequence[StatementRecord]], Derivation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,8 @@ class RunSummary:
 class EntityUse:
     """An entity as a run used or generated it; counts are -1 and texts empty where unknown.
 
-    `evidence` says how well it is known what came of it (used) or what it came from (generated), the strongest first.
+    `evidence` says how well it is known what came of it (used) or what it came from (generated), the strongest first;
+    `column_names` are fewer than `columns` where they were too many to tell.
     """
 
     namespace: str
@@ -121,6 +126,7 @@ class EntityUse:
     span_id: str
     code: str
     evidence: list[str] = field(default_factory=list)
+    column_names: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -140,8 +146,21 @@ class ProcessSummary:
 
 
 @dataclass(slots=True)
+class LibraryCoverage:
+    """A library that a run loaded; `edges` of it were recorded, unless `why` says why it was left alone."""
+
+    name: str
+    version: str = ""
+    edges: int = 0
+    why: str = ""
+
+
+@dataclass(slots=True)
 class RunDetail:
-    """Everything about one run; `environment`, `vcs` and `coverage` map attribute names to values."""
+    """Everything about one run; `environment`, `vcs` and `coverage` map attribute names to values.
+
+    `undigested` counts versions of larger files without a digest, by reason.
+    """
 
     summary: RunSummary
     trigger: str
@@ -155,6 +174,8 @@ class RunDetail:
     packages: list[str]
     vcs: dict[str, Any]
     coverage: dict[str, int]
+    undigested: dict[str, int]
+    libraries: list[LibraryCoverage]
     inputs: list[EntityUse]
     outputs: list[EntityUse]
     steps: list[StepRecord]
@@ -293,6 +314,10 @@ class Store(Protocol):
         """Ids of runs that begin with a prefix of 4 hex digits or more; none for any other text."""
         ...
 
+    def same_content(self, namespace: str, name: str, version: str, limit: int) -> list[tuple[str, str]]:
+        """Namespaces and names of other entities that have had a version with the same digest."""
+        ...
+
     def deleted_between(self, namespace: str, name: str, start: int, end: int) -> bool:
         """Whether the entity was removed in a time."""
         ...
@@ -303,4 +328,16 @@ class Store(Protocol):
 
     def derived_by(self, used: int) -> list[Derived]:
         """Edges out of a used fact."""
+        ...
+
+    def column_edges(self, trace_id: str, span_id: str) -> list[ColumnEdge]:
+        """The edges between columns that a span shows."""
+        ...
+
+    def facts_of_span(self, trace_id: str, span_id: str) -> list[Fact]:
+        """All facts that a span shows."""
+        ...
+
+    def flows_from(self, trace_id: str, span_id: str) -> list[Fact]:
+        """Used facts of writes and statements that go back to the reads of a span."""
         ...

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from otelprov.model.records import DELETED, GENERATED, USED
+from otelprov.model.records import DELETED, GENERATED, USED, ColumnEdge
 from otelprov.store import rows
 from otelprov.store.contract import Bounds, Derived, Fact
 
@@ -62,7 +62,7 @@ class Lookups:
 
     def producer(self, namespace: str, name: str, version: str, until: int) -> Fact | None:
         """The last head fact that generated this version (any version where empty) and ended by a time."""
-        wanted = "AND version = ?" if version else ""
+        wanted = f"AND {rows.VERSION} = ?" if version else ""
         found = self._facts(
             f'{_NAMED} AND "end" <= ? AND head = id {wanted} ORDER BY "end" DESC, "start" DESC, span_id DESC LIMIT 1',
             (name, namespace, GENERATED, until, *((version,) if version else ())),
@@ -97,6 +97,15 @@ class Lookups:
         )
         return found[0] if found else None
 
+    def same_content(self, namespace: str, name: str, version: str, limit: int) -> list[tuple[str, str]]:
+        """Namespaces and names of other entities that have had a version with the same digest."""
+        found = self._rows(
+            "SELECT DISTINCT namespace, name FROM fact WHERE content = ? AND substr(content, 1, 7) = 'sha256:' "
+            "AND hidden = 0 AND (name <> ? OR namespace <> ?) ORDER BY namespace, name LIMIT ?",
+            (version, name, namespace, limit),
+        )
+        return [(str(row[0]), str(row[1])) for row in found]
+
     def deleted_between(self, namespace: str, name: str, start: int, end: int) -> bool:
         """Whether the entity was removed in a time."""
         return bool(
@@ -115,3 +124,22 @@ class Lookups:
         """Edges out of a used fact."""
         found = self._rows("SELECT output, input, evidence, shown_by FROM derived WHERE input = ?", (used,))
         return [Derived(*row) for row in found]
+
+    def column_edges(self, trace_id: str, span_id: str) -> list[ColumnEdge]:
+        """The edges between columns that a span shows."""
+        found = self._rows(
+            f"SELECT {rows.COLUMN_EDGE_COLUMNS} FROM column_edge WHERE span_id = ? AND trace_id = ?",  # noqa: S608
+            (span_id, trace_id),
+        )
+        return [ColumnEdge(*row) for row in found]
+
+    def facts_of_span(self, trace_id: str, span_id: str) -> list[Fact]:
+        """All facts that a span shows."""
+        return self._facts("span_id = ? AND trace_id = ? ORDER BY id", (span_id, trace_id))
+
+    def flows_from(self, trace_id: str, span_id: str) -> list[Fact]:
+        """Used facts of writes and statements that go back to the reads of a span."""
+        return self._facts(
+            "source_span = ? AND source_span <> '' AND source_trace IN ('', ?) ORDER BY \"start\", span_id",
+            (span_id, trace_id),
+        )

@@ -10,10 +10,19 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from otelprov.model.records import HEARTBEAT, LifeRecord, Records, StatementRecord, StepRecord
+from otelprov.model.records import (
+    HEARTBEAT,
+    ColumnEdge,
+    DigestRecord,
+    IoRecord,
+    LifeRecord,
+    Records,
+    StatementRecord,
+    StepRecord,
+)
 from otelprov.semconv import PROVENANCE_PROCESS_RECORDS
 from otelprov.store import ranges, rows
-from otelprov.store.contract import Derive, Derived, MergeReport
+from otelprov.store.contract import Derive, Derived, Fact, MergeReport
 from otelprov.store.judging import judge_run
 
 # What a table keeps: the columns, and which of them are the key.
@@ -40,10 +49,11 @@ def merge_records(connection: sqlite3.Connection, records: Records) -> MergeRepo
             report.known += len(statement.facts)
     told = map(rows.io_row, facts)
     _take(connection, report, runs, "fact", rows.IO_COLUMNS, _IO_KEY, told, tuple, rows.is_of_a_span)
+    _take_digests(connection, runs, records.digests)
     connection.executemany(
         "INSERT INTO entity VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET type = min(type, excluded.type) "
         "WHERE excluded.type < type",
-        {(fact.namespace, fact.name, _short(fact.name), fact.type) for fact in facts},
+        {(fact.namespace, fact.name, _short(fact.name), fact.type) for fact in facts if not _stands_for_others(fact)},
     )
     heartbeats = [life for life in records.lives if life.kind == HEARTBEAT]
     report.known += len(heartbeats)
@@ -109,6 +119,18 @@ def _take(
         elif is_better(row):
             connection.execute(rows.replace(table, columns), row)
             runs.add(row[run_at])
+
+
+def _take_digests(connection: sqlite3.Connection, runs: set[str], digests: Iterable[DigestRecord]) -> None:
+    """Digests, and the runs whose facts are of a version that one of them is about."""
+    for told in sorted(digests):
+        if connection.execute("INSERT INTO digest VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", told).rowcount == 1:
+            found = connection.execute(
+                "SELECT DISTINCT run_id FROM fact WHERE name = ? AND namespace = ? AND version = ? "
+                "AND substr(version, 1, 5) = 'stat:'",
+                (told.name, told.namespace, told.stat),
+            )
+            runs.update(run_id for (run_id,) in found)
 
 
 def _parameters(key: str) -> int:
@@ -204,25 +226,35 @@ def _leave_stale(connection: sqlite3.Connection, runs: set[str]) -> None:
 
 def _derive_run(connection: sqlite3.Connection, run_id: str, derive: Derive) -> None:
     # Names of columns are constants of this package.
-    facts = [
-        rows.fact_of(row)
-        for row in connection.execute(f"SELECT {rows.FACT_COLUMNS} FROM fact WHERE run_id = ?", (run_id,))  # noqa: S608
-    ]
+    query = f"SELECT {rows.FACT_COLUMNS_ANEW}, content FROM fact WHERE run_id = ?"  # noqa: S608
+    facts: list[Fact] = []
+    before: dict[int, tuple[Any, ...]] = {}
+    for *row, content in connection.execute(query, (run_id,)):
+        fact = rows.fact_of(row)
+        facts.append(fact)
+        before[fact.id] = (fact.head, fact.node, fact.hidden, fact.scope, fact.via_run, content)
     steps = [
         StepRecord(*row)
         for row in connection.execute(f"SELECT {rows.STEP_COLUMNS} FROM step WHERE run_id = ?", (run_id,))  # noqa: S608
     ]
-    before = {fact.id: (fact.head, fact.node, fact.hidden, fact.scope, fact.via_run) for fact in facts}
-    found = derive(facts, steps)
+    statements = [
+        StatementRecord(*row)
+        for row in connection.execute(
+            f"SELECT {rows.STATEMENT_COLUMNS} FROM statement WHERE run_id = ?",  # noqa: S608
+            (run_id,),
+        )
+    ]
+    found = derive(facts, steps, statements)
     changed = []
     for fact in found.facts:
-        after = (fact.head, fact.node, fact.hidden, fact.scope, fact.via_run)
+        after = (fact.head, fact.node, fact.hidden, fact.scope, fact.via_run, fact.io.version)
         if before[fact.id] != after:
             changed.append((*after, fact.id))
     connection.executemany(
-        "UPDATE fact SET head = ?, node = ?, hidden = ?, scope = ?, via_run = ? WHERE id = ?", changed
+        "UPDATE fact SET head = ?, node = ?, hidden = ?, scope = ?, via_run = ?, content = ? WHERE id = ?", changed
     )
     _replace_edges(connection, run_id, found.edges)
+    _replace_column_edges(connection, run_id, found.columns)
     connection.execute("UPDATE run SET stale = 0, left_out = ? WHERE run_id = ?", (json.dumps(found.missing), run_id))
 
 
@@ -235,6 +267,21 @@ def _replace_edges(connection: sqlite3.Connection, run_id: str, edges: Iterable[
     connection.executemany("DELETE FROM derived WHERE output = ? AND input = ?", gone)
     new = [(*edge, run_id) for edge in sorted(wanted - known)]
     connection.executemany("INSERT INTO derived VALUES (?, ?, ?, ?, ?)", new)
+
+
+def _replace_column_edges(connection: sqlite3.Connection, run_id: str, edges: Iterable[ColumnEdge]) -> None:
+    query = f"SELECT {rows.COLUMN_EDGE_COLUMNS} FROM column_edge WHERE run_id = ?"  # noqa: S608
+    known = set(connection.execute(query, (run_id,)))
+    wanted = {rows.column_edge_row(edge) for edge in edges}
+    if known - wanted:
+        connection.execute("DELETE FROM column_edge WHERE run_id = ?", (run_id,))
+        known = set()
+    connection.executemany(rows.insert("column_edge", rows.COLUMN_EDGE_COLUMNS), sorted(wanted - known))
+
+
+def _stands_for_others(fact: IoRecord) -> bool:
+    """Whether a fact only says that something comes from all that one statement has read."""
+    return fact.type == "database" and bool(fact.source_span)
 
 
 def _short(name: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from otelprov.model.records import IoRecord, LifeRecord, ModuleRecord, StatementRecord, StepRecord
+from otelprov.model.records import ColumnEdge, IoRecord, LifeRecord, ModuleRecord, StatementRecord, StepRecord
 from otelprov.store.contract import Fact
 
 Row = tuple[Any, ...]
@@ -27,6 +27,7 @@ _IO = _names(IoRecord)
 _STEP = _names(StepRecord)
 _MODULE = _names(ModuleRecord)
 _STATEMENT = _names(StatementRecord, frozenset({"facts"}))
+_COLUMN_EDGE = _names(ColumnEdge)
 _LIFE = _names(LifeRecord, frozenset({"details"}))
 _OPERATION = _IO.index("operation")
 _BOOLEANS = [_IO.index(name) for name in ("temporary", "accumulates", "flow_complete")]
@@ -36,13 +37,23 @@ IO_COLUMNS = _quoted(_IO)
 STEP_COLUMNS = _quoted(_STEP)
 MODULE_COLUMNS = _quoted(_MODULE).replace('"index"', '"place"')
 STATEMENT_COLUMNS = _quoted(_STATEMENT)
+COLUMN_EDGE_COLUMNS = _quoted(_COLUMN_EDGE)
 LIFE_COLUMNS = _quoted(_LIFE).replace('"index"', '"place"') + ', "details"'
-FACT_COLUMNS = f'"id", {IO_COLUMNS}, "head", "node", "hidden", "scope", "via_run"'
+# The version of a fact by the digests that were told beside it; in the second form, as they are now.
+VERSION = """CASE WHEN "content" = '' THEN "version" ELSE "content" END"""
+_DIGESTED = """CASE WHEN substr("version", 1, 5) = 'stat:' THEN coalesce(
+  (SELECT CASE count(*) WHEN 1 THEN min(d.version) END FROM digest d
+   WHERE d.name = fact.name AND d.stat = fact.version AND d.namespace = fact.namespace), "version")
+  ELSE "version" END"""
+_DERIVED = '"head", "node", "hidden", "scope", "via_run"'
+FACT_COLUMNS = f'"id", {IO_COLUMNS.replace(_quoted(["version"]), VERSION)}, {_DERIVED}'
+FACT_COLUMNS_ANEW = f'"id", {IO_COLUMNS.replace(_quoted(["version"]), _DIGESTED)}, {_DERIVED}'
 
 io_row: Callable[[IoRecord], Row] = attrgetter(*_IO)
 step_row: Callable[[StepRecord], Row] = attrgetter(*_STEP)
 module_row: Callable[[ModuleRecord], Row] = attrgetter(*_MODULE)
 statement_row: Callable[[StatementRecord], Row] = attrgetter(*_STATEMENT)
+column_edge_row: Callable[[ColumnEdge], Row] = attrgetter(*_COLUMN_EDGE)
 _life_row: Callable[[LifeRecord], Row] = attrgetter(*_LIFE)
 
 
@@ -69,6 +80,15 @@ def fact_of(row: Row) -> Fact:
 def is_of_a_span(row: Row) -> bool:
     """Whether a row of IO_COLUMNS is told by the span itself, which knows more of it than a log record about it."""
     return bool(row[_OPERATION])
+
+
+def column_names(text: str) -> list[str]:
+    """The names in a JSON array, as spans carry them; none where it is anything else."""
+    try:
+        found = json.loads(text or "[]")
+    except (ValueError, RecursionError):
+        return []
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
 def insert(table: str, columns: str) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from otelprov import semconv as names
 from otelprov.capture.scrub.chosen import has_rules
 
-# SAFE is made by us or counted; NAME is the name of a thing, where words mean nothing; CUT goes whole. Of SECRET only
-# switches stay, of LIKELY also numbers: their names say so, and are not in the list.
-SAFE, NAME, TEXT, URL, QUERY, STATEMENT, HEADER, COMMAND, CUT, SECRET, LIKELY = range(11)
+# SAFE is made by us or counted; NAME is the name of a thing, where words mean nothing, and NAMES are many of them as
+# JSON; CUT goes whole. Of SECRET only switches stay, of LIKELY also numbers: their own names say so.
+SAFE, NAME, NAMES, TEXT, URL, QUERY, STATEMENT, HEADER, COMMAND, CUT, SECRET, LIKELY = range(12)
 
 _NAMES = (
     *(names.PROVENANCE_ENTITY_NAMESPACE, names.PROVENANCE_ENTITY_NAME, names.CODE_FILE_PATH, names.CODE_FUNCTION_NAME),
@@ -83,6 +83,8 @@ _OF_LIST: dict[str, int] = {
     ),
     **dict.fromkeys(_SAFE_TEXTS, SAFE),
     **dict.fromkeys(_NAMES, NAME),
+    **dict.fromkeys((names.PROVENANCE_COLUMN_NAMES, names.PROVENANCE_COLUMN_EDGES), NAMES),
+    names.PROVENANCE_ENTITY_ALIAS: NAME,
     **dict.fromkeys(_OWN_TEXTS, TEXT),
     **dict.fromkeys(_URLS, URL),
     names.PROVENANCE_RUN_COMMAND: COMMAND,

@@ -14,6 +14,7 @@ from opentelemetry.util._importlib_metadata import entry_points
 from packaging.specifiers import SpecifierSet
 
 from otelprov.cli.health.finding import BAD, NOTE, OK, Finding
+from otelprov.instrumentation import installed_version
 
 DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 _OURS = "otelprov_instrumentors."
@@ -82,7 +83,7 @@ def _by_library(name: str, instrumentor: object) -> State:
     if not distribution:
         return State(name, True, "standard library", True)
     try:
-        installed = importlib.metadata.version(distribution)
+        installed = installed_version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return State(name, False, f"{distribution} is not installed", True)
     if not SpecifierSet(versions).contains(installed, prereleases=True):
