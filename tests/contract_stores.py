@@ -40,13 +40,15 @@ def _use_fsspec(folder: Path) -> Any:
 
     (folder / "a.txt").write_text("hello" * 20)
     fs = fsspec.filesystem("memory")
-    fs.put_file(str(folder / "a.txt"), "/contract/a")
-    with fs.open("/contract/b", "w") as file:
+    # Of one memory for all threads.
+    place = f"/contract/{folder.name}"
+    fs.put_file(str(folder / "a.txt"), f"{place}/a")
+    with fs.open(f"{place}/b", "w") as file:
         file.write("there")
-    fs.cp("/contract/b", "/contract/c")
-    fs.get("/contract/c", str(folder / "c.txt"))
+    fs.cp(f"{place}/b", f"{place}/c")
+    fs.get(f"{place}/c", str(folder / "c.txt"))
     with fsspec.open(str(folder / "c.txt"), "rt") as file:
-        return fs.cat("/contract/a"), fs.read_text("/contract/b"), file.read()
+        return fs.cat(f"{place}/a"), fs.read_text(f"{place}/b"), file.read()
 
 
 class _Store(http.server.BaseHTTPRequestHandler):

@@ -114,6 +114,7 @@ def test_what_is_no_object_is_passed_over(tmp_path):
 def test_a_child_counts_what_it_does_itself_and_says_the_same_of_libraries(monkeypatch):
     monkeypatch.setattr(coverage, "_edges", {"otelprov.pandas": 3})
     monkeypatch.setattr(coverage, "_instrumented", {"pandas": "9.9"})
+    monkeypatch.setattr(coverage, "_left_alone", {})
     coverage.reset()
     said = coverage.attributes()
     assert said[names.PROVENANCE_COVERAGE_EDGES] == 0

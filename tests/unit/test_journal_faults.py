@@ -230,7 +230,7 @@ def test_losses_of_many_threads_are_counted_to_the_span(tmp_path: Path) -> None:
             journal.append(ended(number))
 
     def take() -> None:
-        while not done.is_set():
+        while not done.wait(0.0005):
             taken.extend(loss.number for loss in journal.losses.take())
 
     threads = [threading.Thread(target=work) for _ in range(8)]
