@@ -60,7 +60,7 @@ from otelprov.semconv import (
 )
 
 # Of the half second that we may hold an exit up; the rest is for what we can't time, and for a busy machine.
-_SECONDS_TO_END = 0.25
+_SECONDS_TO_END = 0.2
 # Of these, for what has not been digested yet.
 _SECONDS_TO_DIGEST = 0.1
 _ended = False
