@@ -149,7 +149,7 @@ def test_an_error_cuts_the_whole_value(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: object) -> bytes:
         raise RuntimeError
 
-    monkeypatch.setattr("hmac.digest", fail)
+    monkeypatch.setattr("otelprov.capture.scrub.mark._hmac", lambda: fail)
     assert scrub_text(f"password={SECRET}") == CUT
     assert scrub_argv(["x", "--password", SECRET]) == [CUT, CUT, CUT]
 

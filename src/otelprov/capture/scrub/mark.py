@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+from collections.abc import Callable
 
 from otelprov import config
 from otelprov.capture.inside import quietly
@@ -22,7 +23,7 @@ def mark(secret: str) -> str:
 
     Marks, empty texts and what a rule of the user's keeps come back as they are.
     """
-    if not secret or _MARK.fullmatch(secret):
+    if not secret or ("[cut" in secret and _MARK.fullmatch(secret)):
         return secret
     if has_rules():
         from otelprov.capture.scrub.rules import kept
@@ -32,9 +33,15 @@ def mark(secret: str) -> str:
     key = _key(config.HOME.text())
     if not key:
         return BARE
+    return f"[cut:{_hmac()(key, secret.encode('utf-8', 'surrogatepass'), 'sha256')[:4].hex()}]"
+
+
+@functools.cache
+def _hmac() -> Callable[[bytes, bytes, str], bytes]:
+    # Most programs never need it.
     import hmac
 
-    return f"[cut:{hmac.digest(key, secret.encode('utf-8', 'surrogatepass'), 'sha256')[:4].hex()}]"
+    return hmac.digest
 
 
 @functools.lru_cache(maxsize=4)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable
+from types import ModuleType
 
 from otelprov.capture.scrub.chosen import has_rules
 
@@ -114,16 +115,12 @@ def _scrub_pem(text: str) -> str:
     return text
 
 
-def _scrub_urls(text: str) -> str:
-    from otelprov.capture.scrub.urls import scrub_location
+@functools.cache
+def _urls() -> ModuleType:
+    # Loaded when it is first needed; an import statement would cost as much as a pattern each time.
+    from otelprov.capture.scrub import urls
 
-    return scrub_location(text)
-
-
-def _scrub_logins(text: str) -> str:
-    from otelprov.capture.scrub.urls import scrub_logins
-
-    return scrub_logins(text)
+    return urls
 
 
 def _statement(match: re.Match[str]) -> str:
@@ -151,9 +148,9 @@ def _scrub_structures(text: str) -> str:
     if "-----" in text:
         text = _scrub_pem(text)
     if (colon and "://" in text) or (equals and ("?" in text or "&" in text or "#" in text)):
-        text = _scrub_urls(text)
+        text = _urls().scrub_location(text)
     if "@" in text and (colon or "/" in text):
-        text = _scrub_logins(text)
+        text = _urls().scrub_logins(text)
     if space:
         text = _scrub_rows(text, lower)
     if (space or colon or equals or "'" in text or '"' in text or "%" in text or "<" in text) and holds(

@@ -23,6 +23,7 @@ _BARE_LOGIN = (
     r"(?<![\w./+:@\[-])([\w.+-]{1,64}):([^\s@/'\":,;()]{1,256})@(?!sha\d)(?=[\w.-]{1,255}(?::\d{2,5}(?!\d)|/|\())"
 )
 _ORACLE_LOGIN = r"(?<![\w./-])([\w$]{1,64}/)([^\s@/'\":]{1,256})@(?=(?://)?[\w.-]{1,255}:\d{2,5})"
+_OPEN = r"(?<!\[cut:[0-9a-f]{8}\])@"
 _NO_LOGINS = frozenset(
     {"mailto", "npm", "acct", "xmpp", "sip", "pkg", "image", "docker", "tag", "workspace", "yarn", "git"}
 )
@@ -53,8 +54,14 @@ def scrub_location(text: str) -> str:
     """User info and secret parameters of the URLs in a text; everything else stays."""
     if "@" in text:
         text = _compiled(_USER).sub(_login, text)
-        text = _compiled(_RAW_PASSWORD).sub(_login, text)
+        if has_login(text):
+            text = _compiled(_RAW_PASSWORD).sub(_login, text)
     return scrub_query(text) if "=" in text else text
+
+
+def has_login(text: str) -> bool:
+    """Whether an `@` is left that does not end what was cut already: most texts have one only."""
+    return _compiled(_OPEN).search(text) is not None
 
 
 def scrub_query(text: str) -> str:
@@ -64,6 +71,8 @@ def scrub_query(text: str) -> str:
 
 def scrub_logins(text: str) -> str:
     """Logins without a scheme: `user:password@host:port`, `user/password@//host:port`."""
+    if not has_login(text):
+        return text
     text = _compiled(_BARE_LOGIN).sub(_bare_login, text)
     if "jdbc" in text or "oracle" in text or "sqlplus" in text:
         text = _compiled(_ORACLE_LOGIN).sub(lambda match: f"{match[1]}{mark(match[2])}@", text)
