@@ -101,7 +101,9 @@ def measure(name: str, folder: Path, rounds: int) -> None:
     script = folder / "measured.py"
     script.write_text(PROGRAM.format(**CASES[name]._asdict()))
     home = folder / "home"
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL", "OTELPROV"))}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("OTEL")}
+    # Installed packages have their bytecode; a source tree whose bytecode may not be written is compiled at each start.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     plain = {**kept, "PATH": f"{BIN}{os.pathsep}{kept['PATH']}", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     # Contrib's instrumentors of what the tests need would import FastAPI and Flask, with us and without us.
     observed = {

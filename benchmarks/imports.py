@@ -81,6 +81,8 @@ def main() -> None:
 
 def measure(name: str, code: str, folder: str, rounds: int) -> None:
     plain = {key: value for key, value in os.environ.items() if not key.startswith("OTELPROV_")}
+    # Installed packages have their bytecode; a source tree whose bytecode may not be written is compiled at each start.
+    plain.pop("PYTHONDONTWRITEBYTECODE", None)
     on = {**plain, "OTELPROV_IMPORTS_ROOT": folder}
     off = {**on, "OTELPROV_IMPORTS": "false"}
     found: list[tuple[float, float, float]] = []

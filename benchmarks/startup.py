@@ -26,7 +26,9 @@ INSTRUMENT = str(BIN / "opentelemetry-instrument")
 
 
 def environment(home: str, **more: str) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL", "OTELPROV"))}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("OTEL")}
+    # Installed packages have their bytecode; a source tree whose bytecode may not be written is compiled at each start.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     # Contrib's own instrumentors of what the tests need would import FastAPI, with us and without us.
     disabled = {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "fastapi,flask,asgi,wsgi"}
     return {**kept, **disabled, "OTELPROV_HOME": home, "PATH": f"{BIN}{os.pathsep}{kept['PATH']}", **more}

@@ -48,7 +48,8 @@ class Ran:
 def environment(home: Path, **more: str) -> dict[str, str]:
     """The test's own environment, without telemetry settings, with a home of its own."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "OTELPROV_"))}
-    for key in ("TRACEPARENT", "BAGGAGE", "PYTHONPATH"):
+    # Nor with a source tree that is compiled anew in each process.
+    for key in ("TRACEPARENT", "BAGGAGE", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"):
         kept.pop(key, None)
     return {**kept, "PATH": f"{BIN}{os.pathsep}{kept['PATH']}", "OTELPROV_HOME": str(home), **more}
 
