@@ -62,7 +62,7 @@ def names_module(registry: dict[str, Any]) -> str:
     return "".join(out)
 
 
-def table_module(registry: dict[str, Any]) -> str:
+def attributes_module(registry: dict[str, Any]) -> str:
     attributes: dict[str, Any] = {}
     for attribute in registry["attributes"]:
         kind = attribute["type"]
@@ -72,7 +72,12 @@ def table_module(registry: dict[str, Any]) -> str:
             else {"type": kind}
         )
     attributes |= {key: {"type": kind} for key, kind in registry["reused"].items()}
+    return tables_module(
+        "Attributes of the registry with their types", {"ATTRIBUTES: dict[str, dict[str, Any]]": attributes}
+    )
 
+
+def signals_module(registry: dict[str, Any]) -> str:
     def group(document: dict[str, Any]) -> dict[str, list[str]]:
         return {
             "required": [r["ref"] for r in document["attributes"] if r["requirement_level"] == "required"],
@@ -81,14 +86,19 @@ def table_module(registry: dict[str, Any]) -> str:
 
     resource = [r["ref"] for e in registry["entities"] for r in [*e["identity"], *e["description"]]]
     tables = {
-        "ATTRIBUTES: dict[str, dict[str, Any]]": attributes,
         "SPANS: dict[str, dict[str, list[str]]]": {
             s["type"].removeprefix("provenance."): group(s) for s in registry["spans"]
         },
         "EVENTS: dict[str, dict[str, list[str]]]": {e["name"]: group(e) for e in registry["events"]},
         "RESOURCE: list[str]": resource,
     }
-    out = [LICENCE_LINE, f'"""The registry as tables, for the validator. {GENERATED}"""\n\nfrom typing import Any\n']
+    return tables_module("What spans, events and resources of the registry have", tables)
+
+
+def tables_module(what: str, tables: dict[str, Any]) -> str:
+    out = [LICENCE_LINE, f'"""{what}, for the validator. {GENERATED}"""\n']
+    if any("Any" in name for name in tables):
+        out.append("\nfrom typing import Any\n")
     for name, value in tables.items():
         out.append(f"\n{name} = {pprint.pformat(value, width=118, sort_dicts=False)}\n")
     return "".join(out)
@@ -120,7 +130,8 @@ def main() -> int:
     registry = load()
     targets = {
         ROOT / "src/otelprov/semconv/names.py": names_module(registry),
-        ROOT / "src/otelprov/semconv/registry.py": table_module(registry),
+        ROOT / "src/otelprov/semconv/attributes.py": attributes_module(registry),
+        ROOT / "src/otelprov/semconv/signals.py": signals_module(registry),
         ROOT / "docs/reference/semconv.md": reference_page(registry),
     }
     stale = [path for path, text in targets.items() if not path.exists() or path.read_text() != text]

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from otelprov.semconv.attributes import ATTRIBUTES
 from otelprov.semconv.names import PROVENANCE_DERIVED, PROVENANCE_KIND, SCHEMA_URL
-from otelprov.semconv.registry import ATTRIBUTES, EVENTS, RESOURCE, SPANS
+from otelprov.semconv.signals import EVENTS, RESOURCE, SPANS
 
 _FIELDS = {"string": "stringValue", "int": "intValue", "double": "doubleValue", "boolean": "boolValue"}
 _OWN_PREFIX = "provenance."
