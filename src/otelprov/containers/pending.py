@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Changes that were made and are not handed on yet: one queue of the process, which every tracked container appends to.
+
+An entry is a plain tuple, because making one is most of what a change costs:
+
+    (tracker, action, time, key, old, new, where)                  the usual one
+    (tracker, action, time, key, old, new, where, code, lasti)     with the call site
+    (tracker, action, time, key, old, new, where, Extra)           with whatever else was asked for
+
+`time` is in nanoseconds since the epoch. `key`, `old` and `new` are as `values.kept` leaves them: nothing in the queue
+keeps an object of the program's alive. `where` is what `here()` gave.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from opentelemetry import context
+
+if TYPE_CHECKING:
+    from otelprov.containers.tracker import Tracker
+
+Entry = tuple[Any, ...]
+# An entry and the number of the change among those of its container.
+Numbered = tuple[Entry, int]
+
+# So many changes wait at most until the thread that makes the next one hands them on.
+LIMIT = 1000
+_BATCH = 1000
+# Where another thread hands on and can't keep up, one that makes changes waits this long for it, in seconds.
+_PATIENCE = 0.05
+
+
+class Missing:
+    """What was there before where nothing was, and what is there after a deletion."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING = Missing()
+
+
+class Extra(NamedTuple):
+    """What an entry says beyond the usual, where the container was asked to.
+
+    `paths` are (tracker of the outermost container, keys down to the one that changed), one for each way; empty for a
+    container without parents. `frozen_*` are JSON texts of `model.values.freeze`, empty where values are not captured.
+    `elements` is the number of elements of an operation on several, -1 for one.
+    """
+
+    paths: tuple[tuple[Tracker, tuple[Any, ...]], ...] = ()
+    elements: int = -1
+    frozen_key: str = ""
+    frozen_old: str = ""
+    frozen_new: str = ""
+    cut: bool = False
+    snapshot: str = ""
+    stack: str = ""
+    code: Any = None
+    lasti: int = -1
+
+
+queue: deque[Entry] = deque()
+note = queue.append
+
+_no_context: ContextVar[Any] = ContextVar("otelprov_no_context", default=None)
+# The variable behind `context.get_current`: asking it costs a tenth.
+_current_context: Callable[[], Any] = getattr(
+    getattr(getattr(context, "_RUNTIME_CONTEXT", None), "_current_context", None), "get", context.get_current
+)
+_ident = threading.get_ident
+
+
+def _here_among_threads() -> tuple[int, Any]:
+    return _ident(), _current_context()
+
+
+class Sinks:
+    """Who is given the changes: the journal, where something is recorded, and the observers."""
+
+    def __init__(self) -> None:
+        self.pack: Callable[[list[Numbered]], object] | None = None
+        self.deliver: Callable[[], object] | None = None
+
+
+sinks = Sinks()
+# Where a change is made: the OpenTelemetry context, or (thread id, context) in a process with several threads.
+here: Callable[[], Any] = _here_among_threads
+_main_ident = _ident()
+
+
+def single_threaded() -> None:
+    """From now on, and until `threaded`, every change is made by the calling thread; nobody has to ask which it is."""
+    global here, _main_ident
+    _main_ident = _ident()
+    here = _current_context
+
+
+def threaded() -> None:
+    """Another thread may make changes from now on."""
+    global here
+    here = _here_among_threads
+
+
+def place_of(where: Any) -> tuple[int, Any]:
+    """Thread id and context of what `here()` gave."""
+    return where if type(where) is tuple else (_main_ident, where)
+
+
+_handing_on = threading.Lock()
+_handing_on_in = 0
+
+
+def drain() -> None:
+    """Hand every waiting change on, in order: number it, remember it, and give it to the journal and the observers.
+
+    Never raises and never waits long. Where another thread is at it already, that one takes the rest as well.
+    """
+    global _handing_on_in
+    me = _ident()
+    if _handing_on_in == me:
+        # An observer, a signal handler or a finaliser made a change: whoever is at it takes it as well.
+        return
+    if not _handing_on.acquire(blocking=False) and (
+        len(queue) < 4 * LIMIT or not _handing_on.acquire(timeout=_PATIENCE)
+    ):
+        return
+    try:
+        _handing_on_in = me
+        while queue:
+            _hand_on()
+    finally:
+        _handing_on_in = 0
+        _handing_on.release()
+    if sinks.deliver is not None:
+        # Observers are code of the program's: no lock of ours is held while they run.
+        sinks.deliver()
+
+
+def _hand_on() -> None:
+    take = queue.popleft
+    batch: list[Numbered] = []
+    append = batch.append
+    for _ in range(min(len(queue), _BATCH)):
+        entry = take()
+        tracker = entry[0]
+        number = tracker.count = tracker.count + 1
+        append((entry, number))
+        if tracker.kept is not None:
+            tracker.kept.append(entry)
+        if tracker.watched is not None:
+            tracker.watched(entry, number)
+    if sinks.pack is not None:
+        sinks.pack(batch)
+
+
+def after_fork_in_child() -> None:
+    """Leave what the parent has not handed on yet to the parent, and begin anew."""
+    global _handing_on, _handing_on_in
+    queue.clear()
+    _handing_on = threading.Lock()
+    _handing_on_in = 0
