@@ -28,6 +28,7 @@ from data_programs import (
     fresh,
     home_of,
     judge,
+    launched,
     make_inputs,
     missing_needs,
     observed,
@@ -36,6 +37,8 @@ from data_programs import (
 )
 from evaluate_table import Cost, Truth
 from kernel_log import Touched, watching
+
+LAUNCHERS = {"otelprov run": launched(), "opentelemetry-instrument": observed()}
 
 
 def main() -> int:
@@ -57,9 +60,9 @@ def main() -> int:
         table.peers(truths, markdown=options.markdown)
     table.mistakes(truths)
     if not options.no_cost:
-        start = _start_up(options.rounds)
+        starts = {name: _start_up(options.rounds, way) for name, way in LAUNCHERS.items()}
         costs = [_cost(program, options, tools) for program in chosen]
-        table.costs(costs, start, markdown=options.markdown)
+        table.costs(costs, starts, markdown=options.markdown)
     wrong = [truth.program.name for truth in truths if not truth.good]
     print(f"not as declared: {', '.join(wrong)}" if wrong else "every program is as declared")
     return bool(wrong)
@@ -125,13 +128,13 @@ def _compare(truth: Truth, log: str, kernel: Touched, ours: Touched) -> None:
     truth.kernel[log] = len(data(kernel.read) | data(kernel.written) | used)
 
 
-def _start_up(rounds: int) -> tuple[float, float]:
+def _start_up(rounds: int, launcher: list[str]) -> tuple[float, float]:
     """Wall and CPU seconds that being observed adds to a program that does nothing."""
     nothing = Program("nothing", "", [["-c", "pass"]], {}, {})
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "nothing"
         folder.mkdir()
-        pairs = [(run(nothing, folder), run(nothing, folder, observed())) for _ in range(rounds + 1)][1:]
+        pairs = [(run(nothing, folder), run(nothing, folder, launcher)) for _ in range(rounds + 1)][1:]
     wall = statistics.median(ours.wall - plain.wall for plain, ours in pairs)
     return wall, statistics.median(ours.cpu - plain.cpu for plain, ours in pairs)
 
@@ -143,7 +146,7 @@ def _cost(program: Program, options: argparse.Namespace, tools: list[peers.Peer]
         root = Path(place).resolve()
         make_inputs(program, root / "made", program.sizes[options.size])
         for number in range(options.rounds):
-            ways = {"plain": None, "ours": observed()}
+            ways = {"plain": None, "ours": launched()}
             # noWorkflow is measured where it was judged: at this size it would take hours.
             for tool in tools:
                 if tool.name == "autolineage":
@@ -156,8 +159,9 @@ def _cost(program: Program, options: argparse.Namespace, tools: list[peers.Peer]
                 ended = run(program, folder, ways[name])
                 if ended.status == 0:
                     cost.taken.setdefault(name, {})[number] = (ended.wall, ended.cpu)
-                    # Each process that is observed has a journal of its own.
-                    cost.processes = max(cost.processes, len(list(home_of(folder).glob("journal/*.jsonl"))))
+                    # Each process that is observed has a journal of its own, and so has the launcher of each command.
+                    journals = len(list(home_of(folder).glob("journal/*.jsonl")))
+                    cost.processes = max(cost.processes, journals - len(program.commands))
                 elif name != "autolineage":
                     raise SystemExit(f"{program.name} fails ({name}):\n{ended.errors.decode()}")
                 _empty(folder)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from data_programs import EVIDENCE, Program, Score
@@ -112,8 +112,8 @@ def mistakes(found: Sequence[Truth]) -> None:
     print(flush=True)
 
 
-def costs(found: Sequence[Cost], start: tuple[float, float], *, markdown: bool) -> None:
-    """Ratios of wall clock and CPU, observed to plain."""
+def costs(found: Sequence[Cost], starts: Mapping[str, tuple[float, float]], *, markdown: bool) -> None:
+    """Ratios of wall clock and CPU, observed to plain; `starts` are wall and CPU seconds by launcher."""
     rows = []
     for cost in found:
         cells = [cost.program.name, str(cost.processes), f"{cost.seconds('plain'):.1f}"]
@@ -124,7 +124,9 @@ def costs(found: Sequence[Cost], start: tuple[float, float], *, markdown: bool) 
     heads = ["program", "processes", "plain, s", "wall", "CPU", "added CPU, s"]
     heads += ["autolineage, wall", "autolineage, CPU"] if rows and len(rows[0]) > len(heads) else []
     _print(heads, rows, markdown=markdown)
-    print(f"A process that does nothing takes {start[0]:.2f} s longer (CPU {start[1]:.2f} s).\n", flush=True)
+    for launcher, (wall, cpu) in starts.items():
+        print(f"A process that does nothing takes {wall:.2f} s longer (CPU {cpu:.2f} s) by {launcher}.")
+    print(flush=True)
 
 
 def joined(scores: Sequence[Score]) -> Score:

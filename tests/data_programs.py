@@ -174,6 +174,11 @@ def observed() -> list[str]:
     return [str(BIN / "opentelemetry-instrument"), str(BIN / "python")]
 
 
+def launched() -> list[str]:
+    """The other launcher: our own, which starts sooner."""
+    return [str(BIN / "otelprov"), "run", "--", str(BIN / "python")]
+
+
 def home_of(folder: Path) -> Path:
     """Where what a program did in a folder is recorded."""
     return folder.with_name(folder.name + ".home")

@@ -68,6 +68,8 @@ _SELECTIONS = (
     "DataFrame.__getitem__ Series.__getitem__ core.base.SelectionMixin.__getitem__ "
     "core.groupby.generic.DataFrameGroupBy.__getitem__ core.indexing._LocationIndexer.__getitem__"
 )
+# What the program gives these is no code, and they say themselves where their result comes from.
+_CLOSED = ("DataFrame.merge", "merge", "Series.between")
 _SETTERS = (
     "DataFrame._setitem_array DataFrame._setitem_frame DataFrame._set_item_frame_value "
     "Series._set_values core.indexing._iLocIndexer._setitem_with_indexer"
@@ -88,8 +90,14 @@ def _is_left(function: Callable[..., Any]) -> bool:
     return "getrefcount" in unwrap(function).__code__.co_names or function.__name__ in ("pipe", "align", "take")
 
 
-def _follow(targets: str, follow: Callable[..., None]) -> list[Patch]:
-    return [Patch("pandas", name, follow=follow, leave=_is_left) for name in targets.split()]
+def _always(args: tuple[Any, ...]) -> bool:
+    return True
+
+
+def _follow(
+    targets: str, follow: Callable[..., None], *, closed: Callable[[tuple[Any, ...]], bool] | None = None
+) -> list[Patch]:
+    return [Patch("pandas", name, follow=follow, leave=_is_left, closed=closed) for name in targets.split()]
 
 
 _pandas = Following("pandas")
@@ -154,9 +162,13 @@ class PandasInstrumentor(Instrumentor):
         *_follow("core.generic.NDFrame._update_inplace", both(_replaced, columns.updated)),
         *_follow("core.generic.NDFrame._where", _chosen),
         *_follow(_SELECTIONS, both(_pandas.results(selecting=True), columns.selected)),
-        *_follow(_OPERATIONS, both(_pandas.results(*_OPERATED), columns.operated)),
+        *_follow(_OPERATIONS, both(_pandas.results(*_OPERATED), columns.operated), closed=_always),
         *_follow(_CHOPPED, _pandas.results()),
-        *(row for name, told in columns.RESULTS.items() for row in _follow(name, both(_pandas.results(), told))),
+        *(
+            row
+            for name, told in columns.RESULTS.items()
+            for row in _follow(name, both(_pandas.results(), told), closed=_always if name in _CLOSED else None)
+        ),
         *_follow(_CONVERSIONS, _pandas.converted()),
         *_follow(_CHUNKS, _pandas.results()),
         *(

@@ -35,7 +35,7 @@ _MAX_REMEMBERED = 10_000
 _EVENTS = 100
 # Digests may take so much CPU time: a little for a short program, and a share of the time that a long one has run.
 _FREE_SECONDS = 0.1
-_SHARE = 0.05
+_SHARE = 0.02
 # So long at a time; then the other things that are done in the background have their turn.
 _TURN = 0.2
 _TELL_EVERY = 1.0

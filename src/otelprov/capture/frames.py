@@ -18,9 +18,11 @@ DATA, CARRIER, HOLDER, MODEL, ARRAY = 1, 2, 3, 4, 5
 _MAX_KINDS = 2000
 _MAX_PARTS = 1000
 _MAX_MIXED = 50
+_MAX_NAMES = 200
 _declared: dict[tuple[str, str], int] = {("numpy", "ndarray"): ARRAY}
 _kinds: dict[type, int] = {}
 _own: dict[tuple[type, str], bool | None] = {}
+_names: dict[int, tuple[Any, list[Any]]] = {}
 _CONTENT = frozenset((DATA, ARRAY))
 CONTAINERS = frozenset((tuple, list, dict))
 _FUNCTIONS = frozenset((FunctionType, MethodType))
@@ -229,9 +231,24 @@ def names_of(obj: Any) -> list[Any] | int | None:
         own = _is_own(type(obj), name)
         if own is not None:
             found: Any = getattr(obj, name) if own else []
-            listed = found if type(found) is list else [found] if name == "name" else found.tolist()
+            listed = found if type(found) is list else [found] if name == "name" else _listed(found)
             return listed if len(listed) == count else count
     return count
+
+
+def _listed(index: Any) -> list[Any]:
+    """The names in an index. Those that Arrow holds take their time, can't change, and are told by their token."""
+    token = getattr(index, "_id", None)
+    if token is None or type(index._values).__name__ != "ArrowStringArray":
+        listed: list[Any] = index.tolist()
+        return listed
+    known = _names.get(id(token))
+    if known is None or known[0] is not token:
+        if len(_names) >= _MAX_NAMES:
+            _names.clear()
+        # The token is held, so that no other gets its address.
+        known = _names[id(token)] = (token, index.tolist())
+    return list(known[1])
 
 
 def _is_own(cls: type, name: str) -> bool | None:

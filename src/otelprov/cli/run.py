@@ -9,7 +9,6 @@ import shutil
 import signal
 import sys
 from collections.abc import MutableMapping, Sequence
-from dataclasses import dataclass, field
 from typing import NoReturn
 
 from otelprov import config
@@ -40,11 +39,12 @@ class _Stop(Exception):
         self.status = status
 
 
-@dataclass(slots=True)
 class _Asked:
-    name: str = ""
-    params: dict[str, str] = field(default_factory=dict)
-    command: list[str] = field(default_factory=list)
+    # No dataclass: importing what makes them takes longer than all else that is done here.
+    def __init__(self) -> None:
+        self.name = ""
+        self.params: dict[str, str] = {}
+        self.command: list[str] = []
 
 
 def run(arguments: Sequence[str]) -> int:
