@@ -32,6 +32,24 @@ def test_a_pipeline_comes_from_both_inputs_and_from_nothing_else(recorded):
     assert all(span.attributes[PROVENANCE_FLOW_COMPLETE] is True for span in written.values())
 
 
+def test_an_operation_that_fails_leaves_the_next_ones_followed(recorded):
+    plots, yields = pd.read_csv("plots.csv"), pd.read_csv("yields.csv")
+    with pytest.raises(KeyError):
+        plots.merge(yields, on="nothing")
+    with pytest.raises(TypeError):
+        plots["crop"] - 1
+    plots.merge(yields, on="plot").to_csv("out.csv")
+    assert sources(recorded.io()[-1]) == ["plots.csv", "yields.csv"]
+
+
+def test_what_the_program_does_within_an_operation_is_followed(recorded):
+    plots, yields = pd.read_csv("plots.csv"), pd.read_csv("yields.csv")
+    plots.pipe(lambda frame: frame.merge(yields, on="plot")).to_csv("piped.csv")
+    assert sources(recorded.io()[-1]) == ["plots.csv", "yields.csv"]
+    plots[lambda frame: frame["plot"].isin(yields["plot"])].to_csv("chosen.csv")
+    assert sources(recorded.io()[-1]) == ["plots.csv", "yields.csv"]
+
+
 OPERATIONS = {
     "merge": lambda a, b: pd.merge(a, b, on="plot"),
     "method merge": lambda a, b: a.merge(right=b, on="plot"),
