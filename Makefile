@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: setup demo test lint fmt generate lock overlays backends fuzz kill goodruns outage bench evaluate test-heavy clean
+.PHONY: setup demo test lint fmt generate lock overlays backends fuzz kill goodruns outage bench evaluate bench-containers test-heavy clean
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml constraints.txt
@@ -84,6 +84,10 @@ $(HEAVY_VENV)/.installed: pyproject.toml constraints.txt tests_heavy/requirement
 test-heavy: $(HEAVY_VENV)/.installed
 	$(HEAVY_VENV)/bin/python -m pytest tests_heavy $(ARGS)
 	$(HEAVY_VENV)/bin/python -m pytest tests/instrumentors/test_contract.py tests/instrumentors/test_contract_host.py -k prov-torch
+
+# What a change of a tracked container costs, beside plain ones and beside other trackers, option by option.
+bench-containers: $(STAMP)
+	$(BIN)/python benchmarks/containers.py $(ARGS)
 
 # How true the lineage of real programs is and what it costs, beside the peers; ARGS as benchmarks/evaluate.py says.
 evaluate: $(STAMP)

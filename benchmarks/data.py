@@ -10,17 +10,16 @@ is that ratio for the CPU time of the whole process, start-up, digests and the e
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-BIN = Path(sys.executable).parent
+from processes import BIN, NO_WEB, environment, finished
+
 FRAME = "frame = pandas.DataFrame({'key': numpy.arange(ROWS) % 97, 'a': numpy.arange(ROWS) * 0.5, 'b': 1})"
 
 
@@ -83,17 +82,11 @@ def make(folder: Path, names: list[str]) -> None:
             (folder / name / str(number)).write_text(content)
 
 
-def once(command: list[str], folder: Path, environment: dict[str, str]) -> tuple[float, float, float]:
+def once(command: list[str], folder: Path, env: dict[str, str]) -> tuple[float, float, float]:
     """Wall and CPU seconds of the measured part, and CPU seconds of the whole process."""
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    text = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"the measured process ended with status {process.returncode}")
-    wall, cpu = map(float, text.split())
-    return wall, cpu, usage.ru_utime + usage.ru_stime
+    said, process = finished(command, env, folder)
+    wall, cpu = map(float, said.split())
+    return wall, cpu, process
 
 
 def measure(name: str, folder: Path, rounds: int) -> None:
@@ -101,16 +94,8 @@ def measure(name: str, folder: Path, rounds: int) -> None:
     script = folder / "measured.py"
     script.write_text(PROGRAM.format(**CASES[name]._asdict()))
     home = folder / "home"
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("OTEL")}
-    # Installed packages have their bytecode; a source tree whose bytecode may not be written is compiled at each start.
-    kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    plain = {**kept, "PATH": f"{BIN}{os.pathsep}{kept['PATH']}", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    # Contrib's instrumentors of what the tests need would import FastAPI and Flask, with us and without us.
-    observed = {
-        **plain,
-        "OTELPROV_HOME": str(home),
-        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "fastapi,flask,asgi,wsgi",
-    }
+    plain = environment(home, OMP_NUM_THREADS="1")
+    observed = {**plain, **NO_WEB}
     command = [str(BIN / "python"), str(script)]
     found: list[tuple[tuple[float, float, float], tuple[float, float, float]]] = []
     for number in range(rounds + 1):

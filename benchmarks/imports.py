@@ -14,9 +14,10 @@ import importlib.util
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
+
+from processes import environment, finished
 
 TARGETS = {
     "pandas": "pandas",
@@ -37,20 +38,12 @@ imports.start()
 COUNT = "\nimport atexit, sys\natexit.register(lambda: print(len(sys.modules)))\n"
 
 
-def cpu(code: str, folder: str, environment: dict[str, str]) -> tuple[float, int]:
+def cpu(code: str, folder: str, env: dict[str, str]) -> tuple[float, int]:
     """CPU milliseconds of a fresh interpreter that runs `code`, and how many modules it had in the end."""
     home = os.path.join(folder, "home")
     shutil.rmtree(home, ignore_errors=True)
-    process = subprocess.Popen(
-        [sys.executable, "-c", COUNT + code, home], env=environment, cwd=folder, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    text = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"the measured process ended with status {process.returncode}")
-    return (usage.ru_utime + usage.ru_stime) * 1000, int(text.split()[-1])
+    said, seconds = finished([sys.executable, "-c", COUNT + code, home], env, folder)
+    return seconds * 1000, int(said.split()[-1])
 
 
 def project(folder: str) -> None:
@@ -80,9 +73,7 @@ def main() -> None:
 
 
 def measure(name: str, code: str, folder: str, rounds: int) -> None:
-    plain = {key: value for key, value in os.environ.items() if not key.startswith("OTELPROV_")}
-    # Installed packages have their bytecode; a source tree whose bytecode may not be written is compiled at each start.
-    plain.pop("PYTHONDONTWRITEBYTECODE", None)
+    plain = environment(os.path.join(folder, "home"))
     on = {**plain, "OTELPROV_IMPORTS_ROOT": folder}
     off = {**on, "OTELPROV_IMPORTS": "false"}
     found: list[tuple[float, float, float]] = []

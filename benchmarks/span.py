@@ -11,7 +11,6 @@ the queue of `sdk batch` is dropped there), and at 1,000 spans a second. Microse
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -20,7 +19,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-BIN = Path(sys.executable).parent
+from processes import BIN, environment
+
 PROGRAM = """
 import sys, time
 from opentelemetry import trace
@@ -77,16 +77,9 @@ class Endpoint(BaseHTTPRequestHandler):
 
 def measured(way: str, folder: Path, endpoint: str, spans: int, rate: int) -> list[float]:
     """One process: p50, p99, p99.9, longest, and thread CPU, of a span, in microseconds."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("OTEL")}
-    # Installed packages have their bytecode; a source tree whose bytecode may not be written is compiled at each start.
-    kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    env = {
-        **kept,
-        "PATH": f"{BIN}{os.pathsep}{kept['PATH']}",
-        "OTELPROV_HOME": str(folder / "home"),
-        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
-        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-    }
+    env = environment(
+        folder / "home", OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf"
+    )
     command = [str(BIN / "python"), str(folder / "program.py"), way, str(spans), str(rate)]
     if way == "otelprov":
         command = [str(BIN / "opentelemetry-instrument"), *command]

@@ -16,22 +16,17 @@ import sys
 import sysconfig
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
-BIN = Path(sys.executable).parent
+from processes import BIN, NO_WEB
+from processes import environment as plain_environment
+
 PYTHON = str(BIN / "python")
 STOCK = "stock opentelemetry-instrument"
 EXPORTERS = ("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER")
 INSTRUMENT = str(BIN / "opentelemetry-instrument")
-
-
-def environment(home: str, **more: str) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("OTEL")}
-    # Installed packages have their bytecode; a source tree whose bytecode may not be written is compiled at each start.
-    kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    # Contrib's own instrumentors of what the tests need would import FastAPI, with us and without us.
-    disabled = {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "fastapi,flask,asgi,wsgi"}
-    return {**kept, **disabled, "OTELPROV_HOME": home, "PATH": f"{BIN}{os.pathsep}{kept['PATH']}", **more}
+environment = partial(plain_environment, **NO_WEB)
 
 
 def once(command: list[str], env: dict[str, str]) -> tuple[float, float]:

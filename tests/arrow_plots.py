@@ -4,12 +4,12 @@
 import contextlib
 import pathlib
 import shutil
-from contextlib import ExitStack
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from instrumented import instrumented
 
 from otelprov.semconv import PROVENANCE_FLOW_COMPLETE
 from otelprov.testing import recording
@@ -63,10 +63,7 @@ def make_plots(tmp_path, tables, monkeypatch):
 @pytest.fixture(name="observed", scope="module")
 def observe():
     """Everything is observed, for all tests of a module."""
-    with ExitStack() as stack:
-        for instrumentor in [each() for each in INSTRUMENTORS]:
-            instrumentor.instrument()
-            stack.callback(instrumentor.uninstrument)
+    with instrumented(*INSTRUMENTORS):
         yield
 
 

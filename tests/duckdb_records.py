@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from instrumented import recording_with
 
 from otelprov.capture.sql_statements import finish_statements
 from otelprov.lineage.derive import derive_run
 from otelprov.lineage.extract import extract
 from otelprov.lineage.query import lineage
 from otelprov.store import open_store
-from otelprov.testing import recording
 from otelprov_instrumentors.duckdb import DuckdbInstrumentor
 from otelprov_instrumentors.files import FilesInstrumentor
 from otelprov_instrumentors.pandas import PandasInstrumentor
@@ -34,14 +34,9 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def recorded(folder):
     kinds = (DuckdbInstrumentor, FilesInstrumentor, PandasInstrumentor, PolarsInstrumentor, PyarrowInstrumentor)
-    instrumentors = [kind() for kind in kinds]
-    with recording(folder / "home") as found:
-        for instrumentor in instrumentors:
-            instrumentor.instrument()
+    with recording_with(folder / "home", *kinds) as found:
         yield found
         finish_statements()
-        for instrumentor in instrumentors:
-            instrumentor.uninstrument()
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 """A folder with three tables to learn from, what works on them observed, and how to ask where something comes from."""
 
 import pytest
+from instrumented import recording_with
 from pandas_plots import comes_from, sources
 
-from otelprov.testing import recording
 from otelprov_instrumentors.files import FilesInstrumentor
 from otelprov_instrumentors.h5py import H5pyInstrumentor
 from otelprov_instrumentors.joblib import JoblibInstrumentor
@@ -31,15 +31,8 @@ def record_models(tmp_path, monkeypatch):
         rows = [(number % 7 + seed, number * (seed + 3) % 11, (number + seed) % 2) for number in range(24)]
         lines = ["area,tons,large", *(f"{area},{tons},{large}" for area, tons, large in rows)]
         (work / f"{name}.csv").write_text("\n".join(lines) + "\n")
-    instrumentors = [kind() for kind in INSTRUMENTORS]
-    for instrumentor in instrumentors:
-        instrumentor.instrument()
-    try:
-        with recording(tmp_path / "home") as found:
-            yield found
-    finally:
-        for instrumentor in instrumentors:
-            instrumentor.uninstrument()
+    with recording_with(tmp_path / "home", *INSTRUMENTORS) as found:
+        yield found
 
 
 def written(recorded):

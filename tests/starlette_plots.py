@@ -4,37 +4,24 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from instrumented import recording_with
+from request_steps import INTERNAL, SERVER, only_step, steps, touch
 
-from otelprov.capture.io import record_io
-from otelprov.model.entity import Entity
-from otelprov.model.span import Span
-from otelprov.semconv import names
-from otelprov.testing import Recorded, recording
+from otelprov.testing import Recorded
 from otelprov_instrumentors.starlette import StarletteInstrumentor
 
-INTERNAL, SERVER = 1, 2
+__all__ = ["INTERNAL", "SERVER", "ask", "only_step", "recorded", "steps", "touch"]
 
 
 @pytest.fixture
 def recorded(tmp_path) -> Iterator[Recorded]:
-    instrumentor = StarletteInstrumentor()
-    instrumentor.instrument()
-    try:
-        with recording(tmp_path / "home") as found:
-            yield found
-    finally:
-        instrumentor.uninstrument()
-
-
-def touch(name: str) -> None:
-    now = time.time_ns()
-    record_io("write", Entity("file", f"/data/{name}", "file"), scope="otelprov.test", start=now, end=now)
+    with recording_with(tmp_path / "home", StarletteInstrumentor) as found:
+        yield found
 
 
 def ask(app: Any, *requests: tuple[str, str], **more: Any) -> list[httpx.Response]:
@@ -43,13 +30,3 @@ def ask(app: Any, *requests: tuple[str, str], **more: Any) -> list[httpx.Respons
             return list(await asyncio.gather(*(client.request(verb, path, **more) for verb, path in requests)))
 
     return asyncio.run(all_of_them())
-
-
-def steps(recorded: Recorded) -> list[Span]:
-    return recorded.spans(names.PROVENANCE_KIND_STEP)
-
-
-def only_step(recorded: Recorded) -> Span:
-    found = steps(recorded)
-    assert len(found) == 1, [span.name for span in found]
-    return found[0]

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A folder with two tables, everything that reads and writes tables observed in it, and the edges that follow."""
 
-from contextlib import ExitStack
-
 import pytest
+from instrumented import recording_with
 
 from otelprov.lineage.derive import derive_run
 from otelprov.lineage.extract import extract
 from otelprov.store.contract import Fact
-from otelprov.testing import recording
 from otelprov_instrumentors.files import FilesInstrumentor
 from otelprov_instrumentors.numpy import NumpyInstrumentor
 from otelprov_instrumentors.pandas import PandasInstrumentor
@@ -26,11 +24,8 @@ def record_tables(tmp_path, monkeypatch):
     monkeypatch.chdir(work)
     (work / "plots.csv").write_text(PLOTS)
     (work / "yields.csv").write_text(YIELDS)
-    with ExitStack() as stack:
-        for instrumentor in [each() for each in INSTRUMENTORS]:
-            instrumentor.instrument()
-            stack.callback(instrumentor.uninstrument)
-        yield stack.enter_context(recording(tmp_path / "home"))
+    with recording_with(tmp_path / "home", *INSTRUMENTORS) as found:
+        yield found
 
 
 def edges(recorded):

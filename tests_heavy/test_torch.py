@@ -8,11 +8,11 @@ import weakref
 import numpy as np
 import pytest
 import torch
+from instrumented import recording_with
 from safetensors.torch import load_file  # noqa: F401 - so that it is there when it is patched
 from table_plots import edges
 
 from otelprov.capture.identity import origins_of
-from otelprov.testing import recording
 from otelprov_instrumentors.files import FilesInstrumentor
 from otelprov_instrumentors.numpy import NumpyInstrumentor
 from otelprov_instrumentors.torch import TorchInstrumentor
@@ -24,15 +24,8 @@ def record_torch(tmp_path, monkeypatch):
     work.mkdir()
     monkeypatch.chdir(work)
     torch.save({"state": _model().state_dict(), "epoch": 3}, "start.pt")
-    instrumentors = [FilesInstrumentor(), NumpyInstrumentor(), TorchInstrumentor()]
-    for instrumentor in instrumentors:
-        instrumentor.instrument()
-    try:
-        with recording(tmp_path / "home") as found:
-            yield found
-    finally:
-        for instrumentor in instrumentors:
-            instrumentor.uninstrument()
+    with recording_with(tmp_path / "home", FilesInstrumentor, NumpyInstrumentor, TorchInstrumentor) as found:
+        yield found
 
 
 def _model():

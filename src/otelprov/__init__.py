@@ -12,9 +12,23 @@ if TYPE_CHECKING:
     from otelprov.capture.declared import step
     from otelprov.capture.imports import loaded_files, loaded_modules, start, stop
     from otelprov.capture.run import begin, enabled
+    from otelprov.containers import (
+        TrackedDict,
+        TrackedList,
+        TrackedObject,
+        TrackedSet,
+        track,
+        tracked,
+        tracking,
+        tracking_actor,
+    )
 
 # Loaded when asked for: this package is imported by every observed program.
 _HOMES = {
+    "TrackedDict": "otelprov.containers",
+    "TrackedList": "otelprov.containers",
+    "TrackedObject": "otelprov.containers",
+    "TrackedSet": "otelprov.containers",
     "begin": "otelprov.capture.run",
     "enabled": "otelprov.capture.run",
     "loaded_files": "otelprov.capture.imports",
@@ -22,9 +36,30 @@ _HOMES = {
     "start": "otelprov.capture.imports",
     "step": "otelprov.capture.declared",
     "stop": "otelprov.capture.imports",
+    "track": "otelprov.containers",
+    "tracked": "otelprov.containers",
+    "tracking": "otelprov.containers",
+    "tracking_actor": "otelprov.containers",
 }
 
-__all__ = ["__version__", "begin", "enabled", "loaded_files", "loaded_modules", "start", "step", "stop"]
+__all__ = [
+    "TrackedDict",
+    "TrackedList",
+    "TrackedObject",
+    "TrackedSet",
+    "__version__",
+    "begin",
+    "enabled",
+    "loaded_files",
+    "loaded_modules",
+    "start",
+    "step",
+    "stop",
+    "track",
+    "tracked",
+    "tracking",
+    "tracking_actor",
+]
 
 
 def __getattr__(name: str) -> Any:

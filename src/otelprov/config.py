@@ -57,6 +57,9 @@ STORE = Setting("OTELPROV_STORE", "", "Path of the store. Default: store.db in O
 SCRUB_RULES = Setting(
     "OTELPROV_SCRUB_RULES", "", "JSON file of names and patterns to cut or to keep, beside the built-in rules."
 )
+CONTAINERS_CONFIG = Setting(
+    "OTELPROV_CONTAINERS_CONFIG", "", "JSON or YAML file of options and observers of tracked containers."
+)
 TESTING = Setting("OTELPROV_TESTING", "false", "Raise our own errors instead of swallowing them.")
 
 SETTINGS = [value for value in list(globals().values()) if isinstance(value, Setting)]

@@ -18,6 +18,7 @@ from typing import Any
 
 from otelprov import config
 from otelprov.capture import digests, producers
+from otelprov.capture.held import hand_on
 from otelprov.capture.recorder import Recorder, Run, current, install, random_bits
 from otelprov.ingest.otlp_json import decode
 from otelprov.ingest.sift import Sift
@@ -80,12 +81,15 @@ def recording(home: Path | str, *, name: str = "test", strict: bool = True) -> I
         owner=True,
     )
     resource: dict[str, Any] = {SERVICE_NAME: name}
+    # What was done before belongs to whoever recorded then.
+    hand_on()
     recorder = Recorder(run, resource)
     install(recorder)
     recorded = Recorded(home)
     try:
         yield recorded
     finally:
+        hand_on()
         digests.finish(_SECONDS_TO_DIGEST)
         producers.tell()
         install(previous)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,8 +14,10 @@ import pytest
 from launch import receiving
 
 from otelprov.journal.encode import EndedSpan
+from otelprov.journal.endpoint import parse
 from otelprov.journal.journal import Journal
-from otelprov.journal.ship import ship_all
+from otelprov.journal.senders import sender_for
+from otelprov.journal.ship import Shipper, ship_all
 from otelprov.model.span import Span
 from otelprov.semconv import PROVENANCE_KIND, PROVENANCE_KIND_IO
 
@@ -32,13 +35,17 @@ def names(spans: list[Span]) -> list[str]:
 
 
 @contextmanager
-def refusing(status: int) -> Iterator[tuple[str, list[int]]]:
-    requests: list[int] = []
+def refusing(status: int, **headers: str) -> Iterator[tuple[str, list[float]]]:
+    """An endpoint that answers with one status, and when it was asked, by its own clock in seconds."""
+    requests: list[float] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            requests.append(len(self.rfile.read(int(self.headers["Content-Length"]))))
+            requests.append(time.monotonic())
+            self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -67,6 +74,23 @@ def test_an_endpoint_that_refuses_everything_is_tried_again_later(tmp_path: Path
     with receiving() as (url, got):
         assert not ship_all(url, str(tmp_path)).failed
     assert sorted(names(got)) == sorted(f"s{number}" for number in range(1, 101))
+
+
+@pytest.mark.parametrize(("status", "headers", "least"), [(429, {"Retry_After": "1"}, 1.0), (503, {}, 0.5)])
+def test_an_endpoint_is_left_alone_as_long_as_it_says(
+    tmp_path: Path, status: int, headers: dict[str, str], least: float
+) -> None:
+    own = str(journalled(tmp_path, 3))
+    with refusing(status, **headers) as (url, requests):
+        endpoint = parse(url)
+        assert endpoint is not None
+        shipper = Shipper(str(tmp_path), sender_for(endpoint))
+        deadline, pause = time.monotonic() + 10, threading.Event()
+        while len(requests) < 2 and time.monotonic() < deadline:
+            shipper.tick(own)
+            pause.wait(0.01)
+        shipper.close()
+    assert least <= requests[1] - requests[0] < least + 1
 
 
 @pytest.mark.parametrize("protocol", ["http", "grpc"])

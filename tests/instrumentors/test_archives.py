@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas
 import pytest
 from file_plots import digest, make, recorded, sources  # noqa: F401
+from instrumented import instrumented
 
 from otelprov.capture.handles import handle_origins
 from otelprov.capture.inside import quietly
@@ -29,12 +30,8 @@ ROWS = "day,amount\n" + "".join(f"{day},{day * 3}\n" for day in range(40))
 @pytest.fixture(autouse=True)
 def observed(recorded):
     """ZIP, tar and pandas are observed, too."""
-    instrumentors = (ZipfileInstrumentor(), TarfileInstrumentor(), PandasInstrumentor())
-    for instrumentor in instrumentors:
-        instrumentor.instrument()
-    yield
-    for instrumentor in instrumentors:
-        instrumentor.uninstrument()
+    with instrumented(ZipfileInstrumentor, TarfileInstrumentor, PandasInstrumentor):
+        yield
 
 
 def given_zip(path, **members):

@@ -14,38 +14,25 @@ from wsgiref.util import FileWrapper, setup_testing_defaults
 import flask
 import pytest
 from flask import Flask, Response
+from instrumented import recording_with
 from opentelemetry import trace
 from opentelemetry.instrumentation.flask import FlaskInstrumentor as OtherFlaskInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from request_steps import SERVER, only_step, steps, touch
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from otelprov.capture.io import record_io
 from otelprov.capture.recorder import current
-from otelprov.model.entity import Entity
-from otelprov.model.span import Span
 from otelprov.semconv import names
-from otelprov.testing import Recorded, recording
+from otelprov.testing import Recorded
 from otelprov_instrumentors.flask import FlaskInstrumentor
-
-SERVER = 2
 
 
 @pytest.fixture
 def recorded(tmp_path) -> Iterator[Recorded]:
-    instrumentor = FlaskInstrumentor()
-    instrumentor.instrument()
-    try:
-        with recording(tmp_path / "home") as found:
-            yield found
-    finally:
-        instrumentor.uninstrument()
-
-
-def touch(name: str) -> None:
-    now = time.time_ns()
-    record_io("write", Entity("file", f"/data/{name}", "file"), scope="otelprov.test", start=now, end=now)
+    with recording_with(tmp_path / "home", FlaskInstrumentor) as found:
+        yield found
 
 
 def call(app: Any, path: str, **environ: Any) -> tuple[str, Any]:
@@ -64,16 +51,6 @@ def get(app: Any, path: str, **environ: Any) -> tuple[str, bytes]:
         return status, b"".join(body)
     finally:
         getattr(body, "close", lambda: None)()
-
-
-def steps(recorded: Recorded) -> list[Span]:
-    return recorded.spans(names.PROVENANCE_KIND_STEP)
-
-
-def only_step(recorded: Recorded) -> Span:
-    found = steps(recorded)
-    assert len(found) == 1, [span.name for span in found]
-    return found[0]
 
 
 def test_a_request_is_a_step_with_a_trace_of_its_own(recorded):

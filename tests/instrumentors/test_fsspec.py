@@ -17,6 +17,7 @@ import pandas
 import pytest
 from file_plots import make, recorded, sources  # noqa: F401
 from fsspec.implementations.memory import MemoryFile
+from instrumented import instrumented
 
 from otelprov.capture.inside import quietly
 from otelprov.capture.naming import location_entity
@@ -33,12 +34,8 @@ def observed(recorded):
     """fsspec, ZIP and pandas are observed, and nothing is in memory."""
     with quietly():
         fsspec.filesystem("memory").store.clear()
-    instrumentors = (FsspecInstrumentor(), ZipfileInstrumentor(), PandasInstrumentor())
-    for instrumentor in instrumentors:
-        instrumentor.instrument()
-    yield
-    for instrumentor in instrumentors:
-        instrumentor.uninstrument()
+    with instrumented(FsspecInstrumentor, ZipfileInstrumentor, PandasInstrumentor):
+        yield
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -20,6 +20,7 @@ import pandas
 import pytest
 import yaml
 from file_plots import digest, make, recorded, sources  # noqa: F401
+from instrumented import instrumented
 
 from otelprov.capture.identity import origins_of
 from otelprov.semconv import names
@@ -31,10 +32,8 @@ ROWS = "day,amount\n" + "".join(f"{day},{day * 3}\n" for day in range(40))
 @pytest.fixture(autouse=True)
 def observed(recorded):
     """pandas is observed, too."""
-    instrumentor = PandasInstrumentor()
-    instrumentor.instrument()
-    yield
-    instrumentor.uninstrument()
+    with instrumented(PandasInstrumentor):
+        yield
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Written frames are joined to all the reads that they come from, and to nothing else."""
 
-import pathlib
-import threading
-
 import numpy as np
 import pandas as pd
 import pytest
-from pandas_plots import BOTH, comes_from, record_pandas, sources  # noqa: F401
+from pandas_plots import BOTH, assert_threads_keep_apart, comes_from, record_pandas, sources  # noqa: F401
 
 from otelprov.semconv import (
     PROVENANCE_FLOW_COMPLETE,
@@ -192,19 +189,10 @@ def test_what_comes_from_unknown_data_as_well_is_not_complete(recorded, name):
 
 
 def test_threads_do_not_mix_their_frames(recorded):
-    for number in range(8):
-        pathlib.Path(f"t{number}.csv").write_text("a,b\n1,2\n3,4\n")
-    found = {}
-
-    def work(number):
-        frame = pd.read_csv(f"t{number}.csv")
+    def work(path):
+        frame = pd.read_csv(path)
         for _ in range(50):
             frame = frame[frame["a"] > 0].assign(c=frame["a"] + frame["b"])
-        found[number] = comes_from(frame)
+        return frame
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == {number: ([f"t{number}.csv"], True) for number in range(8)}
+    assert_threads_keep_apart(work)

@@ -2,15 +2,13 @@
 """Frames and series of polars are followed from read to write, to all the reads that they come from and no others."""
 
 import gc
-import pathlib
-import threading
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from arrow_plots import is_complete, make_plots, make_tables, observe, record_plots, written  # noqa: F401
-from pandas_plots import BOTH, comes_from, sources
+from pandas_plots import BOTH, assert_threads_keep_apart, comes_from, sources
 from table_plots import flows
 
 from otelprov.capture import columns
@@ -180,19 +178,10 @@ def test_nothing_is_kept_of_frames_that_are_gone(recorded):
 
 
 def test_threads_do_not_mix_their_frames(recorded):
-    for number in range(8):
-        pathlib.Path(f"t{number}.csv").write_text("a,b\n1,2\n3,4\n")
-    found = {}
-
-    def work(number):
-        frame = pl.read_csv(f"t{number}.csv")
+    def work(path):
+        frame = pl.read_csv(path)
         for _ in range(20):
             frame = frame.lazy().filter(pl.col("a") > 0).collect().with_columns(c=frame["a"] + frame["b"])
-        found[number] = comes_from(pl.concat([frame, frame]))
+        return pl.concat([frame, frame])
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == {number: ([f"t{number}.csv"], True) for number in range(8)}
+    assert_threads_keep_apart(work)

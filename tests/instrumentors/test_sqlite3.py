@@ -9,21 +9,18 @@ import sqlite3
 import time
 
 import pytest
+from instrumented import recording_with
 
 from otelprov.capture.sql_statements import finish_statements
 from otelprov.semconv import names
-from otelprov.testing import recording
 from otelprov_instrumentors.sqlite3 import Sqlite3Instrumentor
 
 
 @pytest.fixture
 def recorded(tmp_path):
-    instrumentor = Sqlite3Instrumentor()
-    with recording(tmp_path / "home") as found:
-        instrumentor.instrument()
+    with recording_with(tmp_path / "home", Sqlite3Instrumentor) as found:
         yield found
         finish_statements()
-        instrumentor.uninstrument()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import sqlite3
 
 import pandas as pd
 import pytest
+from instrumented import instrumented, recording_with
 
 from otelprov.capture.sql_statements import finish_statements
 from otelprov.lineage.derive import derive_run
@@ -15,18 +16,15 @@ from otelprov.lineage.extract import extract
 from otelprov.lineage.query import lineage
 from otelprov.model.records import GENERATED, USED
 from otelprov.store import open_store
-from otelprov.testing import recording
+from otelprov_instrumentors.pandas import PandasInstrumentor
 from otelprov_instrumentors.sqlite3 import Sqlite3Instrumentor
 
 
 @pytest.fixture
 def recorded(tmp_path):
-    instrumentor = Sqlite3Instrumentor()
-    with recording(tmp_path / "home") as found:
-        instrumentor.instrument()
+    with recording_with(tmp_path / "home", Sqlite3Instrumentor) as found:
         yield found
         finish_statements()
-        instrumentor.uninstrument()
 
 
 @pytest.fixture
@@ -135,7 +133,45 @@ def test_views_queries_with_names_and_insert_select_are_edges(app, sources):
     app.execute("CREATE TABLE report(day TEXT, amount REAL)")
     app.execute("WITH best AS (SELECT * FROM daily) INSERT INTO report SELECT * FROM best")
     app.execute("CREATE TABLE published AS SELECT * FROM report")
-    assert sources("published") == {"report", "daily", "raw"}
+    # The view is seen through.
+    assert sources("published") == {"report", "raw"}
+
+
+def test_views_are_seen_through_to_the_tables_of_that_moment(app, sources, tmp_path):
+    app.executescript(
+        f"""
+        ATTACH '{tmp_path / "old.db"}' AS old;
+        CREATE TABLE old.sale (day TEXT, amount REAL);
+        CREATE VIEW old.v AS SELECT * FROM sale;
+        CREATE VIEW daily AS SELECT day, sum(amount) AS amount FROM raw GROUP BY day;
+        CREATE TEMP VIEW whole AS SELECT * FROM daily UNION ALL SELECT * FROM old.v;
+        CREATE TABLE till (day TEXT, amount REAL);
+        INSERT INTO raw SELECT * FROM till;
+        CREATE TABLE result AS SELECT * FROM whole;
+        DROP VIEW daily;
+        CREATE VIEW daily AS SELECT * FROM till;
+        CREATE TABLE again AS SELECT day FROM daily;
+        """
+    )
+    assert sources("result") == {"raw", "till", "sale"}
+    assert sources("again") == {"till"}
+
+
+def test_a_view_that_is_written_through_a_trigger_is_left_as_it_is(app, sources):
+    app.execute("CREATE TABLE source (day TEXT, amount REAL)")
+    app.execute("CREATE VIEW v AS SELECT day, amount FROM raw")
+    app.execute("CREATE TRIGGER t INSTEAD OF INSERT ON v BEGIN INSERT INTO raw VALUES (new.day, new.amount); END")
+    app.execute("INSERT INTO v SELECT * FROM source")
+    app.execute("CREATE TABLE result AS SELECT * FROM v")
+    assert sources("v") == {"source"}
+    assert sources("result") == {"raw"}
+
+
+def test_what_pandas_reads_of_a_view_comes_from_its_tables(app, sources, tmp_path):
+    app.execute("CREATE VIEW daily AS SELECT day, sum(amount) AS amount FROM raw GROUP BY day")
+    with instrumented(PandasInstrumentor):
+        pd.read_sql("SELECT * FROM daily", app).to_csv(tmp_path / "daily.csv")
+    assert sources("daily.csv") == {str(tmp_path / "daily.csv"), "raw"}
 
 
 def test_a_backup_hands_on_its_tables(app, sources, tmp_path):

@@ -11,62 +11,20 @@ from typing import Any
 
 import pytest
 from spans import RunSpans
+from statement_runs import asked, edges, handed_on, put, run_of, statement
 
 from otelprov.errors import NotFoundError
 from otelprov.lineage.derive import derive_run
 from otelprov.lineage.extract import extract
 from otelprov.lineage.query import lineage
-from otelprov.model.graph import Graph
-from otelprov.model.span import SpanEvent
 from otelprov.semconv import names
 from otelprov.store import Store, open_store
-
-DB = "sqlite:/data/app.db"
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with open_store(str(tmp_path / "store.db")) as opened:
         yield opened
-
-
-def run_of(*texts: str, name: str = "job.py", start: int = 0, system: str = "sqlite") -> RunSpans:
-    run = RunSpans(name, start=start)
-    run.started()
-    for number, text in enumerate(texts, 1):
-        statement(run, text, start + number, system)
-    run.ended(start + len(texts) + 1)
-    return run
-
-
-def statement(run: RunSpans, text: str, at: float, system: str = "sqlite", **more: Any) -> Any:
-    database = {
-        names.PROVENANCE_OPERATION: names.PROVENANCE_OPERATION_EXECUTE,
-        names.PROVENANCE_ENTITY_NAMESPACE: DB,
-        names.PROVENANCE_ENTITY_NAME: "",
-        names.PROVENANCE_ENTITY_TYPE: "database",
-        names.DB_SYSTEM_NAME: system,
-        names.DB_NAMESPACE: "/data/app.db",
-        names.DB_QUERY_TEXT: text,
-    }
-    return run.add(names.PROVENANCE_KIND_IO, text[:20], database | more, start=at, end=at + 0.5)
-
-
-def put(store: Store, *runs: RunSpans) -> None:
-    for run in runs:
-        store.merge(extract(run.spans), derive=derive_run)
-
-
-def edges(graph: Graph) -> set[str]:
-    """`from > to how` with the last parts of names."""
-    last = {key: node.name.rpartition("/")[2] for key, node in graph.nodes.items()}
-    return {
-        f"{last[edge.source]} > {last[edge.target]} {edge.transformation.rpartition(':')[2]}" for edge in graph.edges
-    }
-
-
-def asked(store: Store, selection: str) -> set[str]:
-    return edges(lineage(store, selection, level="column"))
 
 
 def test_columns_through_tables_that_the_run_has_defined(store: Store) -> None:
@@ -206,20 +164,6 @@ def test_edges_that_were_left_out_may_come_from_any_column(store: Store) -> None
     put(store, run)
     assert asked(store, "+b.csv#z") == {"a.csv#x > b.csv#z IDENTITY"}
     assert asked(store, "+b.csv#w") == {"a.csv > b.csv#w DIRECT"}
-
-
-def handed_on(query: Any, write: Any, told: str = "") -> None:
-    """Note that what was written was followed from the result of a statement."""
-    values = {
-        names.PROVENANCE_ENTITY_NAMESPACE: DB,
-        names.PROVENANCE_ENTITY_NAME: "",
-        names.PROVENANCE_ENTITY_TYPE: "database",
-        names.PROVENANCE_EVIDENCE: names.PROVENANCE_EVIDENCE_FLOW,
-        names.PROVENANCE_SOURCE_SPAN_ID: query.span_id,
-        names.PROVENANCE_SOURCE_TRACE_ID: query.trace_id,
-    }
-    values |= {names.PROVENANCE_COLUMN_EDGES: told} if told else {}
-    write.events.append(SpanEvent(names.EVENT_PROVENANCE_ENTITY_USED, write.end, values))
 
 
 def test_the_result_of_a_statement_is_handed_on(store: Store) -> None:

@@ -17,7 +17,6 @@ TABLE = [
     ("INSERT INTO t VALUES (?, ?)", [], ["t"]),
     ("INSERT OR REPLACE INTO t VALUES (?)", [], ["t"]),
     ("CREATE TABLE q AS SELECT a FROM b", ["b"], ["q"]),
-    ("CREATE VIEW v AS SELECT * FROM b", ["b"], ["v"]),
     ("WITH w AS (SELECT * FROM p) SELECT * FROM w", ["p"], []),
     ("WITH w AS (SELECT 1 FROM b) INSERT INTO t SELECT * FROM w", ["b"], ["t"]),
     ("(SELECT * FROM a) UNION SELECT * FROM b", ["a", "b"], []),
@@ -29,7 +28,6 @@ TABLE = [
     ("SELECT * FROM Main.t JOIN other.t", ["other.t", "t"], []),
     ("SELECT * FROM temp.t", ["temp.t"], []),
     ("CREATE TEMP TABLE q AS SELECT a FROM b", ["b"], ["temp.q"]),
-    ("CREATE TEMPORARY VIEW temp.q AS SELECT a FROM b", ["b"], ["temp.q"]),
     ("REPLACE INTO t SELECT * FROM u", ["u"], ["t"]),
     ("SELECT * FROM t INDEXED BY i WHERE a = ?", ["t"], []),
     ("UPDATE t NOT INDEXED SET a = ?", [], ["t"]),
@@ -68,6 +66,8 @@ def test_sqlglot_alone_finds_the_same(
         "COMMIT",
         "DROP TABLE t",
         "ALTER TABLE t ADD COLUMN x int",
+        "CREATE VIEW v AS SELECT * FROM b",
+        "CREATE OR REPLACE TEMPORARY VIEW v AS SELECT * FROM b",
         "EXPLAIN SELECT * FROM t",
         "",
     ],
@@ -89,3 +89,44 @@ def test_nonsense_and_huge_statements_are_left_whole() -> None:
 def test_only_a_table_made_anew_loses_its_rows() -> None:
     assert not sql.parse("CREATE TABLE q AS SELECT a FROM b").accumulates
     assert sql.parse("INSERT INTO q SELECT a FROM b").accumulates
+
+
+VIEWS = [
+    ("sqlite", "CREATE VIEW v AS SELECT * FROM b JOIN c", "v", "b c", False),
+    ("sqlite", "/* all */ create view if not exists main.v (x) as select a from b", "v", "b", True),
+    ("sqlite", "CREATE TEMPORARY VIEW temp.q AS SELECT a FROM b", "temp.q", "b", False),
+    ("sqlite", "CREATE TEMP VIEW raw AS SELECT day FROM main.raw", "temp.raw", "raw", False),
+    ("sqlite", "CREATE VIEW v AS WITH w AS (SELECT * FROM p) SELECT * FROM w", "v", "p", False),
+    ("duckdb", "CREATE OR REPLACE VIEW v AS FROM t", "v", "t", False),
+    ("postgresql", "CREATE OR REPLACE VIEW s.v (n) AS SELECT n FROM s.t", "s.v", "s.t", False),
+    ("mysql", "ALTER VIEW v AS SELECT a FROM t", "v", "t", False),
+]
+
+
+@pytest.mark.parametrize(("system", "text", "name", "inputs", "only_if_new"), VIEWS)
+def test_a_view_is_known_by_its_definition(system: str, text: str, name: str, inputs: str, only_if_new: bool) -> None:
+    found = sql.definition(text, system)
+    assert found is not None
+    assert (found.name, " ".join(found.inputs), found.only_if_new) == (name, inputs, only_if_new)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE TABLE view AS SELECT * FROM b",
+        "CREATE TABLE t AS SELECT 1 AS view FROM b",
+        "CREATE MATERIALIZED VIEW v AS SELECT * FROM b",
+        "CREATE INDEX i ON view (a)",
+        "DROP VIEW v",
+        "ALTER VIEW v RENAME TO w",
+        "SELECT * FROM view",
+        "CREATE VIEW v AS SELECT FROM WHERE )(",
+    ],
+)
+def test_nothing_else_defines_a_view(text: str) -> None:
+    assert sql.definition(text, "postgresql") is None
+
+
+def test_a_view_that_holds_rows_is_a_table() -> None:
+    found = sql.parse("CREATE MATERIALIZED VIEW v AS SELECT * FROM b", "postgresql")
+    assert (found.inputs, found.outputs) == (("b",), ("v",))

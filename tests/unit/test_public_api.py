@@ -8,7 +8,24 @@ import sys
 
 import otelprov
 
-PUBLIC = ["__version__", "begin", "enabled", "loaded_files", "loaded_modules", "start", "step", "stop"]
+PUBLIC = [
+    "TrackedDict",
+    "TrackedList",
+    "TrackedObject",
+    "TrackedSet",
+    "__version__",
+    "begin",
+    "enabled",
+    "loaded_files",
+    "loaded_modules",
+    "start",
+    "step",
+    "stop",
+    "track",
+    "tracked",
+    "tracking",
+    "tracking_actor",
+]
 
 
 def test_the_public_names_are_these_and_all_are_there() -> None:

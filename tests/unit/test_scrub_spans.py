@@ -11,7 +11,7 @@ import pytest
 
 from otelprov.capture.scrub import CUT, kinds, rules, scrub_attributes, scrub_span, spans
 from otelprov.capture.scrub.chosen import has_rules
-from otelprov.journal.encode import EndedSpan
+from otelprov.journal.encode import EndedSpan, Link, Scope
 
 SECRET = "hunter2" + "x" * 30
 
@@ -97,6 +97,34 @@ def test_everything_of_a_span_is_scrubbed() -> None:
     span = made(a=text)._replace(name=text, events=[(text, 3, {"b": text})], status=2, status_message=text)
     assert SECRET not in str(scrub_span(span))
     assert SECRET not in str(scrub_attributes({"db.password": SECRET, "x": text}))
+
+
+def with_secrets_around() -> EndedSpan:
+    """A span of the application with secrets in what it is linked to, where it comes from, and its trace state."""
+    text = f"password={SECRET}"
+    links = [(7, 8), Link(5, 6, {"note": text, "user.password": SECRET, "n": 3}, text)]
+    return made(a="x")._replace(links=links, described=Scope("1.0", "https://h/s", {"b": text}), trace_state=text)
+
+
+def test_links_scope_and_trace_state_are_scrubbed_too() -> None:
+    found = scrub_span(with_secrets_around())
+    assert SECRET not in str(found)
+    plain, link = found.links
+    assert (plain[:2], Link(*link)[:2], Link(*link).attributes["n"]) == ((7, 8), (5, 6), 3)
+    assert Link(*link).attributes["note"].startswith("password=[cut:")
+    assert found.trace_state.startswith("password=[cut:")
+    assert (found.described.version, found.described.schema_url) == ("1.0", "https://h/s")
+
+
+def test_an_error_takes_along_all_that_stands_around_a_span(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object, **more: object) -> object:
+        raise RuntimeError
+
+    monkeypatch.setattr(spans, "_attributes", fail)
+    found = scrub_span(with_secrets_around())
+    assert SECRET not in str(found)
+    assert [link[:2] for link in found.links] == [(7, 8), (5, 6)]
+    assert found.described == Scope("1.0", "https://h/s")
 
 
 def test_an_error_cuts_one_value_and_an_error_elsewhere_all_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:

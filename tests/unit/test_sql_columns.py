@@ -69,8 +69,9 @@ def shown(edges: tuple[sql_columns.Edge, ...]) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.system}: {case.text[:60]}")
 def test_tables_and_columns_of_a_statement(case: Case) -> None:
-    tables = sql.parse(case.text, case.system)
-    assert (" ".join(tables.inputs), " ".join(tables.outputs)) == (case.inputs, case.outputs)
+    view, tables = sql.definition(case.text, case.system), sql.parse(case.text, case.system)
+    inputs, outputs = (view.inputs, (view.name,)) if view is not None else (tables.inputs, tables.outputs)
+    assert (" ".join(inputs), " ".join(outputs)) == (case.inputs, case.outputs)
     found = found_in(case)
     assert found.understood
     assert shown(found.edges) == case.edges

@@ -17,6 +17,9 @@ _SAMPLE = 65_536
 # What can't be compared without code of the program, or without reading a file, may have been changed.
 _UNKNOWN = -1
 _MAX_VIEWS = 5
+_MAX_CLASSES = 2000
+# The class of numpy's own among the bases of a class.
+_arrays: dict[type, type[Any] | None] = {}
 
 
 def remember_array(array: Any, origins: Origins) -> None:
@@ -71,7 +74,13 @@ def _asked(array: Any, name: str) -> Any:
 
 
 def _numpys(obj: Any) -> type[Any] | None:
-    return next((cls for cls in type(obj).__mro__ if cls.__name__ == "ndarray" and cls.__module__ == "numpy"), None)
+    cls = type(obj)
+    if cls not in _arrays:
+        if len(_arrays) >= _MAX_CLASSES:
+            _arrays.clear()
+        bases = (base for base in cls.__mro__ if base.__name__ == "ndarray" and base.__module__ == "numpy")
+        _arrays[cls] = next(bases, None)
+    return _arrays[cls]
 
 
 def _is_changed(array: Any) -> bool:

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Any
 
-from otelprov.capture import file_writes, files, producers
+from otelprov.capture import file_writes, files, producers, threads
 from otelprov.capture.fingerprint import version_before
 from otelprov.capture.guard import guard
 from otelprov.capture.inside import is_inside, quietly
@@ -19,6 +19,9 @@ from otelprov.semconv import PROVENANCE_OPERATION_APPEND, PROVENANCE_OPERATION_W
 
 # Events of those ways to start a process in which no hook of a fork is called.
 _STARTING = frozenset(("subprocess.Popen", "os.posix_spawn", "os.system", "os.exec"))
+_OPEN = "open"
+_TEMPORARY = frozenset(("tempfile.mkstemp", "tempfile.mkdtemp"))
+_OF_INTEREST = frozenset((_OPEN, *_TEMPORARY, *_STARTING, *threads.EVENTS))
 _active = False
 _installed = False
 
@@ -30,6 +33,7 @@ def start() -> None:
     if not _installed:
         _installed = True
         sys.addaudithook(_hook)
+        threads.listening()
 
 
 def stop() -> None:
@@ -39,15 +43,20 @@ def stop() -> None:
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    # Called for every event of the interpreter: what is not ours leaves after one comparison.
-    if event == "open":
+    # Called for every event of the interpreter: what is not ours leaves after one look.
+    if event not in _OF_INTEREST:
+        return
+    if event == _OPEN:
         if _active and not is_inside() and current() is not None and not is_compiled_code(args[0]):
             with guard("an audited open"), quietly():
                 _opening(*args[:3])
-    elif event in ("tempfile.mkstemp", "tempfile.mkdtemp") and _active:
-        with guard("noting a temporary file"), quietly():
-            note_temporary(os.fsdecode(args[0]))
-    elif event in _STARTING:
+    elif event in _TEMPORARY:
+        if _active:
+            with guard("noting a temporary file"), quietly():
+                note_temporary(os.fsdecode(args[0]))
+    elif event in threads.EVENTS:
+        threads.starting()
+    else:
         # What this process has written, the new one may read at once.
         with guard("telling producers"):
             producers.tell()

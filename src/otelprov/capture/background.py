@@ -54,6 +54,7 @@ class _Background:
 
 
 _background = _Background()
+_starting_in = 0
 
 
 def once(name: str, job: Callable[[], object]) -> None:
@@ -76,14 +77,29 @@ def at_stop(name: str, job: Callable[[float], object]) -> None:
 
 def start() -> None:
     """Start the thread; does nothing when it runs."""
+    global _starting_in
     if _background.thread is None or not _background.thread.is_alive():
         _background.thread = threading.Thread(target=_background.run, name="otelprov", daemon=True)
-        _background.thread.start()
+        _starting_in = threading.get_ident()
+        try:
+            _background.thread.start()
+        finally:
+            _starting_in = 0
+
+
+def is_starting() -> bool:
+    """Whether the calling thread is just about to start ours."""
+    return _starting_in == threading.get_ident()
+
+
+def thread_ident() -> int:
+    """`threading.get_ident()` of our thread, 0 where it does not run."""
+    return (_background.thread.ident or 0) if _background.thread is not None else 0
 
 
 def is_here() -> bool:
     """Whether the calling thread is ours."""
-    return _background.thread is not None and _background.thread.ident == threading.get_ident()
+    return thread_ident() == threading.get_ident()
 
 
 def finish_once(deadline: float) -> None:

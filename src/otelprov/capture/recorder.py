@@ -69,6 +69,8 @@ class Run(NamedTuple):
 
 # Span id of the nearest step, as 16 hex digits.
 current_step: ContextVar[str] = ContextVar("otelprov_step", default="")
+# The same by this key of the OpenTelemetry context, for what is looked at when the step is long left.
+STEP_KEY = "otelprov-step"
 
 
 def random_bits(bits: int) -> int:
@@ -176,6 +178,12 @@ class Recorder:
             values[PROVENANCE_PROCESS_RECORDS] = number
         return event, time_ns, values
 
+    def numbers(self, count: int) -> list[int]:
+        """So many sequence numbers, for records that the caller makes itself: all of them must get into the journal."""
+        if self.announce is not None:
+            self._announce()
+        return list(itertools.islice(self._sequence, count))
+
     def put(self, span: EndedSpan) -> None:
         """Put an ended span, ours or another's, into the journal and on to whoever else wants ours."""
         with quietly():
@@ -185,7 +193,7 @@ class Recorder:
             if journal.losses and journal.works and (journal.losses.due() or _is_last(span)):
                 self._declare_losses()
             if self.forward is not None and span.flags & SAMPLED and span.scope.startswith("otelprov"):
-                self.forward(span)
+                self.forward(_decoded(span) if span.encoded_events else span)
 
     def record(self, name: str, event: str, details: Mapping[str, Any]) -> EndedSpan:
         """Emit an event that happens outside any other span, on a zero-length carrier."""
@@ -222,6 +230,13 @@ class Recorder:
         self._sequence = itertools.count(1)
         self._announcing = threading.RLock()
         self.journal = self._new_journal()
+
+
+def _decoded(span: EndedSpan) -> EndedSpan:
+    # Only where an exporter of the application's takes spans of ours.
+    from otelprov.journal.decode import with_events
+
+    return with_events(span)
 
 
 def _is_last(span: EndedSpan) -> bool:

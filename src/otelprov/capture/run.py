@@ -18,6 +18,7 @@ from otelprov.capture.command import Command, understand
 from otelprov.capture.environment import environment_attributes, process_attributes, started_for
 from otelprov.capture.exits import End, before_exec, do_before_end, watch
 from otelprov.capture.guard import guarded
+from otelprov.capture.held import hand_on
 from otelprov.capture.inside import quietly
 from otelprov.capture.params import parameter_attributes
 from otelprov.capture.recorder import Recorder, Run, current, install, random_bits
@@ -215,6 +216,9 @@ def _record_environment(recorder: Recorder, folder: str) -> None:
 
 
 def _beat(recorder: Recorder) -> None:
+    if recorder.announce is not None:
+        # A forked child of which nothing is recorded leaves no trace.
+        return
     recorder.record("heartbeat", EVENT_PROVENANCE_RUN_HEARTBEAT, {PROVENANCE_PROCESS_RECORDS: 0})
 
 
@@ -229,6 +233,7 @@ def _watch_ends(recorder: Recorder) -> None:
 
 def _leave_to_exec() -> None:
     """The program that takes this process over knows nothing of what was left for the end."""
+    hand_on()
     digests.finish(_SECONDS_TO_DIGEST)
     _keep_lock()
 
@@ -270,6 +275,7 @@ def finish(end: End) -> None:
     _ended = True
     deadline = time.monotonic() + _SECONDS_TO_END
     with quietly():
+        hand_on()
         do_before_end()
         if recorder.announce is not None:
             # Nothing was recorded in this process.

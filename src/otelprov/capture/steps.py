@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 from opentelemetry import context, propagate, trace
 from opentelemetry.propagators.textmap import Getter
 
+from otelprov.capture.held import hand_on
 from otelprov.capture.inside import quietly
-from otelprov.capture.recorder import Recorder, current, current_step, random_bits
+from otelprov.capture.recorder import STEP_KEY, Recorder, current, current_step, random_bits
 from otelprov.capture.sampling import sampled
 from otelprov.semconv import (
     CODE_FILE_PATH,
@@ -104,6 +105,7 @@ class Step:
             trace_state=parent.trace_state,
         )
         # The application's own spans become children, and take over what its sampler said.
+        surroundings = context.set_value(STEP_KEY, f"{self.span_id:016x}", surroundings)
         self._context = trace.set_span_in_context(trace.NonRecordingSpan(own), surroundings)
 
     def attach(self) -> None:
@@ -136,6 +138,7 @@ class Step:
         self.finished = True
         if error is not None:
             self.fail(type_name(error))
+        hand_on()
         recorder.emit(
             PROVENANCE_KIND_STEP,
             self.name,

@@ -27,6 +27,7 @@ COMMANDS = {
     "show": ("otelprov.cli.show", "show", "Show one run: code, packages, inputs, outputs."),
     "lineage": ("otelprov.cli.lineage", "lineage", "Show where something comes from and what came from it."),
     "imports": ("otelprov.cli.imports", "imports", "Show what a run imported, or which files no run loaded."),
+    "containers": ("otelprov.cli.containers", "containers", "Show who changed which tracked container, when."),
     "ingest": ("otelprov.cli.ingest", "ingest", "Take in OTLP files, journals or a Jaeger."),
     "ship": ("otelprov.cli.ship", "ship", "Send journals on to the OTLP endpoint."),
     "publish": ("otelprov.cli.publish", "publish", "Draw the lineage into a Jaeger as traces."),

@@ -35,6 +35,16 @@ def write_json(document: Mapping[str, Any]) -> None:
     click.echo(json.dumps(whole, indent=2 if sys.stdout.isatty() else None, default=str))
 
 
+def stream_json(head: Mapping[str, Any], key: str, items: Iterable[Any], tail: Callable[[], Mapping[str, Any]]) -> None:
+    """As `write_json`, with a list under `key` that may be too long to be held, and what is known after it."""
+    click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **head})[:-1], nl=False)
+    click.echo(f", {json.dumps(key)}: [", nl=False)
+    for number, item in enumerate(items):
+        click.echo(f"{', ' if number else ''}{json.dumps(item)}", nl=False)
+    rest = json.dumps(tail())[1:-1]
+    click.echo(f"]{', ' if rest else ''}{rest}}}")
+
+
 def write_lines(lines: Iterable[str]) -> None:
     """Write lines to stdout as they come."""
     colour = colour_wanted()

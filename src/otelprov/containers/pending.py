@@ -88,6 +88,8 @@ class Sinks:
     def __init__(self) -> None:
         self.pack: Callable[[list[Numbered]], object] | None = None
         self.deliver: Callable[[], object] | None = None
+        # Whether an observer is to be called right after each change, in the thread that made it.
+        self.eager = False
 
 
 sinks = Sinks()
@@ -129,7 +131,7 @@ def drain() -> None:
         # An observer, a signal handler or a finaliser made a change: whoever is at it takes it as well.
         return
     if not _handing_on.acquire(blocking=False) and (
-        len(queue) < 4 * LIMIT or not _handing_on.acquire(timeout=_PATIENCE)
+        (len(queue) < 4 * LIMIT and not sinks.eager) or not _handing_on.acquire(timeout=_PATIENCE)
     ):
         return
     try:
@@ -142,6 +144,27 @@ def drain() -> None:
     if sinks.deliver is not None:
         # Observers are code of the program's: no lock of ours is held while they run.
         sinks.deliver()
+
+
+def remembered(tracker: Tracker) -> tuple[list[Entry], int]:
+    """The changes that are kept of a container, oldest first, and the number of the last; every one made up to now.
+
+    Waits for another thread that is handing on.
+    """
+    global _handing_on_in
+    if _handing_on_in == _ident():
+        return list(tracker.kept or ()), tracker.count
+    with _handing_on:
+        try:
+            _handing_on_in = _ident()
+            while queue:
+                _hand_on()
+            found = list(tracker.kept or ()), tracker.count
+        finally:
+            _handing_on_in = 0
+    if sinks.deliver is not None:
+        sinks.deliver()
+    return found
 
 
 def _hand_on() -> None:
@@ -157,6 +180,10 @@ def _hand_on() -> None:
             tracker.kept.append(entry)
         if tracker.watched is not None:
             tracker.watched(entry, number)
+        if len(entry) == 8:
+            for outermost, _keys in entry[7].paths:
+                if outermost.watched is not None and outermost is not tracker:
+                    outermost.watched(entry, number)
     if sinks.pack is not None:
         sinks.pack(batch)
 

@@ -4,21 +4,24 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from otelprov.containers.pending import LIMIT, Entry
+from otelprov.containers.pending import LIMIT, Entry, drain, queue
 
-_numbers = itertools.count(1)
+numbers = itertools.count(1)
+NO_NAMES: dict[str, Any] = {}
 # Above any queue: the next change goes the careful way.
-_ALWAYS = -1
+ALWAYS = -1
 
 
 class Options(NamedTuple):
     """What to record of a container; every `True` costs something, see docs/reference/containers.md.
 
-    `history` is how many changes `tracking_changes()` remembers: None all of them, 0 none.
+    `history` is how many changes `tracking_changes()` remembers: None all of them, 0 none. `original` keeps what it
+    held when it was made.
     """
 
     name: str = ""
@@ -28,9 +31,15 @@ class Options(NamedTuple):
     stack: bool = False
     snapshot: bool = False
     history: int | None = 1000
+    original: bool = False
 
 
 DEFAULT = Options()
+
+# Told of each new tracker before its first change, where somebody observes containers by name or set their options so.
+made: Callable[[Tracker], object] | None = None
+# Two threads may choose a way at the same time: one locks a container, another begins to observe it.
+_choosing = threading.RLock()
 
 
 class Tracker:
@@ -42,13 +51,17 @@ class Tracker:
 
     __slots__ = (
         "__weakref__",
+        "begun",
         "code",
         "count",
+        "eager",
         "kept",
         "kind",
         "lasti",
         "limit",
         "locked",
+        "meanwhile",
+        "names",
         "number",
         "options",
         "original",
@@ -65,14 +78,21 @@ class Tracker:
         self.options = options
         self.site = options.site
         # Number of the container in this process; with the process id it is the container's id.
-        self.number = next(_numbers)
-        # Of the changes handed on.
-        self.count = 0
+        self.number = next(numbers)
+        # Of the last change handed on: 0 is the making of the container.
+        self.count = -1
+        # Whether the making is recorded; until then every change goes the careful way.
+        self.begun = True
+        # Called before a change that is made in the midst of another one of the same container.
+        self.meanwhile: Callable[[], object] | None = None
         self.kept: deque[Entry] | None = None if options.history == 0 else deque(maxlen=options.history)
         # Called with (entry, number) for each change that is handed on, where somebody observes it.
         self.watched: Callable[[Entry, int], object] | None = None
         self.subscriptions: Any = None
-        self.locked = False
+        # Whether an observer is to be called right after each change.
+        self.eager = False
+        # Code and instruction of the call that locked it; None where it is open.
+        self.locked: Any = None
         self.original: Any = None
         # Weak reference to the container, made where somebody needs the way back.
         self.owner: Any = None
@@ -81,21 +101,52 @@ class Tracker:
         # The line that made the container, for its name.
         self.code: Any = None
         self.lasti = -1
+        # Keys of the attributes of an object that nothing but the object has a say in; see attributes.py.
+        self.names: dict[str, Any] = NO_NAMES
         # What pack.py has worked out about the container once and for all.
         self.packed: Any = None
-        self.limit = LIMIT
-        self.choose_way()
+        if made is not None:
+            made(self)
+        self.limit = self._way()
+
+    def choose_options(self, options: Options) -> None:
+        """Take other options, before the first change."""
+        self.options = options
+        self.site = options.site
+        self.kept = None if options.history == 0 else deque(maxlen=options.history)
+
+    def careful(self) -> bool:
+        """Make room in the queue; whether the change must go the careful way. LockedError where it may not be."""
+        if len(queue) >= LIMIT:
+            drain()
+        if self.locked is not None or self.parents is not None:
+            from otelprov.containers.locks import refuse
+
+            refuse(self)
+        return self.limit < 0
 
     def choose_way(self) -> None:
         """Decide anew whether changes must go the careful way; to be called when what it depends on has changed."""
+        with _choosing:
+            self.limit = self._way()
+
+    def _way(self) -> int:
         options = self.options
         careful = (
-            self.locked
+            not self.begun
+            or self.meanwhile is not None
+            or self.locked is not None
             or options.nested
             or options.values
             or options.stack
             or options.snapshot
             or self.parents is not None
-            or self.watched is not None
+            or self.eager
         )
-        self.limit = _ALWAYS if careful else LIMIT
+        return ALWAYS if careful else LIMIT
+
+
+def after_fork_in_child() -> None:
+    """The thread that held the lock is not there."""
+    global _choosing
+    _choosing = threading.RLock()

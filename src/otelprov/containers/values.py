@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from otelprov.containers.pending import MISSING
 from otelprov.containers.tracker import Tracker
 
 # Values that can't change, hold nothing else and take little room. Compared by exact type: a subclass may do anything.
@@ -27,7 +28,7 @@ def kept(value: Any) -> Any:
     Nothing of the program's is called, and nothing but plain immutable values is kept alive.
     """
     kind = type(value)
-    if kind in SMALL:
+    if kind in SMALL or value is MISSING:
         return value
     if kind is str or kind is bytes:
         return value if len(value) <= MOST_KEPT else Large(kind, len(value))

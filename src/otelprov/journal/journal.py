@@ -17,6 +17,7 @@ from otelprov.journal.file import SUFFIX, JournalWriter, Writer
 from otelprov.journal.losses import Losses
 from otelprov.semconv import (
     EVENT_PROVENANCE_LOSS,
+    PROVENANCE_CONTAINER_COUNT,
     PROVENANCE_RUN_ID,
     SCHEMA_URL,
     SERVICE_INSTANCE_ID,
@@ -77,7 +78,7 @@ class Journal:
 
     @property
     def lost(self) -> dict[str, int]:
-        """How many spans were lost and not declared yet, by reason."""
+        """How many records were lost and not declared yet, by reason: spans, and changes of containers one by one."""
         return self.losses.counts()
 
     def append(self, span: EndedSpan) -> bool:
@@ -192,8 +193,14 @@ class Journal:
             # What it says is still to be said; the declaration itself is no loss.
             self.losses.give_back(details)
         if not declared:
-            self.losses.add(reason)
+            self.losses.add(reason, _records_in(span))
         return False
+
+
+def _records_in(span: EndedSpan) -> int:
+    # Changes are counted one by one: they are what the program made, the span is only how they are packed.
+    changes = span.attributes.get(PROVENANCE_CONTAINER_COUNT) if span.encoded_events else None
+    return changes if type(changes) is int else 1
 
 
 _OURS = Scope(__version__, SCHEMA_URL)

@@ -50,14 +50,14 @@ class Losses:
     def __bool__(self) -> bool:
         return bool(self._queue)
 
-    def add(self, reason: str) -> None:
-        """Count one record as lost, now."""
+    def add(self, reason: str, number: int = 1) -> None:
+        """Count records as lost, now."""
         now = time.time_ns()
         if now - self._last > _QUIET_NS:
             # The first after a quiet time is declared at once.
             self._pause = 0.0
         self._last = now
-        self._queue.append(Loss(reason, 1, now, now))
+        self._queue.append(Loss(reason, number, now, now))
         if len(self._queue) > _FOLD_AT:
             self._queue.extend(self.take())
 

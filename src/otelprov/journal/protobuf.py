@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Export requests as protobuf bytes, straight from the journal's JSON: cheap enough for the program's own process.
 
-Building message objects would cost twice the time, and the program the import of the protobuf library. The tests
+Building message objects would take more of its time, and the import of the protobuf library besides. The tests
 compare every byte with what that library makes of the same request. Field numbers are those of opentelemetry-proto 1.x.
 """
 

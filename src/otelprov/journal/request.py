@@ -25,7 +25,7 @@ def share_process() -> None:
 def yield_to_program(done: int) -> None:
     """Give the interpreter up after every few spans: the program does at every write(2), and would wait 5 ms for it.
 
-    The sleep takes some 60 us, in which the program has it: a third of the time is the most that shipping takes.
+    The sleep lasts longer than it says, and the program has that time: shipping never takes all of it.
     """
     if _is_shared and not done % _SPANS_A_TURN:
         time.sleep(0)

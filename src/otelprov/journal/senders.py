@@ -10,8 +10,8 @@ import json
 import ssl
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
+from otelprov.journal.connection import KeptConnection, retry_after
 from otelprov.journal.endpoint import Endpoint
 from otelprov.journal.protobuf import request_bytes
 from otelprov.journal.request import NOT_ENCODABLE, to_json
@@ -64,8 +64,7 @@ class HttpSender:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._parts = urlsplit(endpoint.url)
-        self._connection: http.client.HTTPConnection | None = None
+        self._connection = KeptConnection(endpoint.url, self._context)
 
     def send(self, request: dict[str, Any], timeout: float | None = None) -> Answer:
         """Send one request; see Sender."""
@@ -85,43 +84,26 @@ class HttpSender:
             body = gzip.compress(body, 1)
             headers["content-encoding"] = "gzip"
         try:
-            connection = self._connect(seconds)
-            connection.request("POST", self._parts.path or "/", body, headers)
-            response = connection.getresponse()
-            content = response.read(_MAX_ANSWER)
+            response, content = self._connection.post(body, headers, seconds, _MAX_ANSWER)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            self.close()
             return Answer(Outcome.LATER, f"{type(error).__name__}: {error}")
-        if response.will_close:
-            self.close()
         return _judge(response, content, as_json)
 
     def close(self) -> None:
         """Close the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connection.close()
 
-    def _connect(self, seconds: float) -> http.client.HTTPConnection:
-        if self._connection is None:
-            host, port = self._parts.hostname or "", self._parts.port
-            if self._parts.scheme == "https":
-                context = ssl.create_default_context(cafile=self._endpoint.certificate or None)
-                if self._endpoint.client_certificate:
-                    context.load_cert_chain(self._endpoint.client_certificate, self._endpoint.client_key or None)
-                self._connection = http.client.HTTPSConnection(host, port, timeout=seconds, context=context)
-            else:
-                self._connection = http.client.HTTPConnection(host, port, timeout=seconds)
-        self._connection.timeout = seconds
-        if self._connection.sock is not None:
-            self._connection.sock.settimeout(seconds)
-        return self._connection
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self._endpoint.certificate or None)
+        if self._endpoint.client_certificate:
+            context.load_cert_chain(self._endpoint.client_certificate, self._endpoint.client_key or None)
+        return context
 
 
 def _judge(response: http.client.HTTPResponse, content: bytes, as_json: bool) -> Answer:
     status = response.status
     if status in _RETRY_STATUS:
-        return Answer(Outcome.LATER, f"HTTP {status} {response.reason}", wait=_retry_after(response))
+        return Answer(Outcome.LATER, f"HTTP {status} {response.reason}", wait=retry_after(response))
     if status in (400, 413, 415, 422):
         return Answer(Outcome.REFUSED, f"HTTP {status} {response.reason}")
     if status != 200:
@@ -154,10 +136,3 @@ def _partial(content: bytes, as_json: bool) -> tuple[int, str]:
     except DecodeError as error:
         raise ValueError(str(error)) from error
     return response.partial_success.rejected_spans, response.partial_success.error_message[:500]
-
-
-def _retry_after(response: http.client.HTTPResponse) -> float:
-    try:
-        return max(0.0, min(float(response.getheader("retry-after") or 0), 300.0))
-    except ValueError:
-        return 0.0

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from otelprov.lineage import sql, sql_columns
 from otelprov.lineage.sql_relations import DIRECT, WHOLE, combined
 from otelprov.lineage.table_places import Place, Places
+from otelprov.lineage.views import Moment, View, Views, moment_of
 from otelprov.model.records import GENERATED, USED, ColumnEdge, StatementRecord
 from otelprov.semconv import PROVENANCE_EVIDENCE_FLOW
 from otelprov.store.contract import Fact
@@ -18,17 +20,50 @@ SAME, EVERY = sql_columns.SAME, sql_columns.EVERY
 # So many edges of one run are kept.
 MAX_EDGES = 100_000
 _MAX_JSON = 100_000
+# Views of views, so many deep.
+_MAX_DEPTH = 20
+# In the place of a source: there is none.
+_CONSTANT = (Place("", "", False), "", "")
 Span = tuple[str, str]
 Named = tuple[str, str]
+_Input = tuple[str, Place, str, str]
 
 
-def column_edges(facts: Iterable[Fact], statements: Sequence[StatementRecord]) -> tuple[list[ColumnEdge], bool]:
+def column_edges(
+    facts: Iterable[Fact], statements: Sequence[StatementRecord], views: Views
+) -> tuple[list[ColumnEdge], bool]:
     """The edges between columns of a run, and whether there are more than are kept."""
-    return _Run(facts).edges(statements)
+    return _Run(facts, views).edges(statements)
+
+
+@dataclass(slots=True)
+class _Names:
+    """What the names of tables mean in one statement, or in the query of a view that it reads."""
+
+    statement: StatementRecord
+    places: Places
+    by_alias: dict[str, list[Fact]]
+    views: Views
+    moment: Moment
+
+    @property
+    def system(self) -> str:
+        return self.statement.system or "sqlite"
+
+    def view(self, name: str) -> View | None:
+        """The view that a name stands for."""
+        if name.lower() in self.by_alias:
+            return None
+        place = self.places.of(name)
+        return self.views.at(place.namespace, place.name, self.statement.process_id, self.moment)
 
 
 class _Run:
-    def __init__(self, facts: Iterable[Fact]) -> None:
+    def __init__(self, facts: Iterable[Fact], views: Views) -> None:
+        self.views = views
+        # Of views, for one statement: what they do to columns, and what is behind a column of theirs.
+        self._of_views: dict[int, sql_columns.Columns] = {}
+        self._behind_views: dict[tuple[int, str, str, str], list[_Input]] = {}
         self.by_span: dict[Span, list[Fact]] = {}
         # Columns of tables and files, None where they have become unknown.
         self.schema: dict[Named, tuple[str, ...] | None] = {}
@@ -63,25 +98,17 @@ class _Run:
             found[key] = edge
 
     def _of_statement(self, statement: StatementRecord) -> Iterator[ColumnEdge]:
-        facts = self.by_span.get((statement.trace_id, statement.span_id), [])
-        by_alias: dict[str, list[Fact]] = {}
-        for fact in facts:
-            for alias in fact.io.alias.split("\n") if fact.io.alias else ():
-                by_alias.setdefault(alias.lower(), []).append(fact)
-        system = statement.system or "sqlite"
-        parsed = sql.parse(statement.text, system)
+        span = (statement.trace_id, statement.span_id)
+        if span in self.views.spans:
+            # It moves no data; what it means is seen where the view is read.
+            return
+        self._of_views.clear()
+        self._behind_views.clear()
+        parsed = sql.parse(statement.text, statement.system or "sqlite")
         places = Places(statement, {*parsed.inputs, *parsed.outputs})
-
-        def known(name: str) -> tuple[str, ...] | None:
-            told = by_alias.get(name.lower())
-            if told is None:
-                place = places.of(name)
-                return self.schema.get((place.namespace, place.name))
-            schemas = {self.schema.get(_named(fact)) for fact in told if fact.io.relation == USED}
-            plain = all(not _is_hint(fact) or _is_as_read(fact) for fact in told)
-            return schemas.pop() if len(schemas) == 1 and plain else None
-
-        found = sql_columns.columns_of(statement.text, system, known, lambda table: sql.name_of(table, system))
+        names = _Names(statement, places, self._aliases([span]), self.views, moment_of(statement))
+        by_alias = names.by_alias
+        found = self._columns(names, 0)
         if not found.understood:
             if parsed.parser != "none":
                 # Whatever this has written, nobody knows its columns any more.
@@ -92,19 +119,78 @@ class _Run:
         temporary = sql.makes_temporary(statement.text)
         for name in found.gone:
             self.schema.pop(places.of(name)[:2], None)
-        for name, names in found.defined:
+        for name, columns in found.defined:
             place = places.of(f"temp.{name}" if temporary and "." not in name else name)
-            self.schema[place.namespace, place.name] = names
+            self.schema[place.namespace, place.name] = columns
         for output, column, table, source, how in found.edges:
             outputs = self._outputs(output, by_alias, places, temporary)
-            inputs = list(_inputs(table, source, how, by_alias, places)) if table else [(Place("", "", False), "", "")]
+            inputs = self._inputs(column, table, source, how, names, 0) if table else [(column, *_CONSTANT)]
             for place in outputs:
-                for origin, inner, way in inputs:
+                for reached, origin, inner, way in inputs:
                     yield ColumnEdge(
                         *(statement.run_id, statement.trace_id, statement.span_id),
-                        *(place.namespace, place.name, column),
+                        *(place.namespace, place.name, reached),
                         *(origin.namespace, origin.name, inner, way),
                     )
+
+    def _aliases(self, spans: Iterable[Span]) -> dict[str, list[Fact]]:
+        """What the events of a statement tell of, by the names that it has in the text."""
+        found: dict[str, list[Fact]] = {}
+        for fact in (fact for span in spans for fact in self.by_span.get(span, ())):
+            for alias in fact.io.alias.split("\n") if fact.io.alias else ():
+                found.setdefault(alias.lower(), []).append(fact)
+        return found
+
+    def _columns(self, names: _Names, depth: int) -> sql_columns.Columns:
+        """What a statement, or the query of a view, does to columns."""
+
+        def known(name: str) -> tuple[str, ...] | None:
+            told = names.by_alias.get(name.lower())
+            if told is None:
+                view = names.view(name)
+                if view is not None:
+                    inner = self._of_view(view, names, depth) if depth < _MAX_DEPTH else None
+                    return inner.defined[0][1] if inner is not None and inner.defined else None
+                place = names.places.of(name)
+                return self.schema.get((place.namespace, place.name))
+            schemas = {self.schema.get(_named(fact)) for fact in told if fact.io.relation == USED}
+            plain = all(not _is_hint(fact) or _is_as_read(fact) for fact in told)
+            return schemas.pop() if len(schemas) == 1 and plain else None
+
+        system = names.system
+        return sql_columns.columns_of(names.statement.text, system, known, lambda table: sql.name_of(table, system))
+
+    def _inside(self, view: View, names: _Names) -> _Names:
+        """What names mean inside the query of a view that is read."""
+        return _Names(view.statement, view.places, self._aliases(view.spans), self.views, names.moment)
+
+    def _of_view(self, view: View, names: _Names, depth: int) -> sql_columns.Columns:
+        found = self._of_views.get(id(view))
+        if found is None:
+            found = self._of_views[id(view)] = self._columns(self._inside(view, names), depth + 1)
+        return found
+
+    def _inputs(self, output: str, table: str, column: str, how: str, names: _Names, depth: int) -> list[_Input]:
+        """Where a column of a table comes from: column of the output, place, its column, and how."""
+        view = names.view(table)
+        if view is None or depth >= _MAX_DEPTH:
+            return [(output, *told) for told in _told(table, column, how, names)]
+        key = (id(view), output, column, how)
+        known = self._behind_views.get(key)
+        if known is not None:
+            return known
+        inside, found = self._inside(view, names), self._of_view(view, names, depth)
+        edges = found.edges if found.understood else tuple(("", SAME, name, WHOLE, DIRECT) for name in view.inputs)
+        behind: dict[_Input, None] = {}
+        for reached, source, inner, way in _behind_view(edges, output, column):
+            if source:
+                behind.update(
+                    dict.fromkeys(self._inputs(reached, source, inner, combined(way, how), inside, depth + 1))
+                )
+            else:
+                behind[reached, *_CONSTANT] = None
+        self._behind_views[key] = list(behind)
+        return self._behind_views[key]
 
     def _outputs(self, output: str, by_alias: dict[str, list[Fact]], places: Places, temporary: bool) -> list[Place]:
         if not output:
@@ -115,12 +201,31 @@ class _Run:
         return [places.of(f"temp.{output}" if temporary and "." not in output else output)]
 
 
-def _inputs(
-    table: str, column: str, how: str, by_alias: dict[str, list[Fact]], places: Places
-) -> Iterator[tuple[Place, str, str]]:
-    told = by_alias.get(table.lower())
+def _behind_view(edges: Sequence[sql_columns.Edge], output: str, column: str) -> Iterator[tuple[str, str, str, str]]:
+    """Which columns of which tables are behind a column of a view, by the edges of its definition.
+
+    Gives the column of the output that they go into, table, column, and how.
+    """
+    every = [edge for edge in edges if edge[1] == EVERY]
+    if column == SAME:
+        # All columns of the view under their own names.
+        yield from (edge[1:] for edge in edges)
+        return
+    own = [edge for edge in edges if edge[1] not in (SAME, EVERY) and edge[1].lower() == column.lower()]
+    if column != WHOLE and (own or any(edge[1] == SAME for edge in edges)):
+        for _, name, table, inner, way in own or [edge for edge in edges if edge[1] == SAME]:
+            yield output, table, column if name == inner == SAME else inner, way
+    else:
+        tables = dict.fromkeys(edge[2] for edge in edges if edge[2] and edge[1] != EVERY)
+        yield from ((output, table, WHOLE, DIRECT) for table in tables)
+    yield from ((output, table, inner, way) for _, _, table, inner, way in every)
+
+
+def _told(table: str, column: str, how: str, names: _Names) -> Iterator[tuple[Place, str, str]]:
+    """The place of a table, or what the events of the statement tell of it."""
+    told = names.by_alias.get(table.lower())
     if told is None:
-        yield (Place("", "", False), "", "") if places.is_variable(table) else (places.of(table), column, how)
+        yield _CONSTANT if names.places.is_variable(table) else (names.places.of(table), column, how)
         return
     for fact in told:
         if fact.io.relation != USED:

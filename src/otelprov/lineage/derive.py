@@ -10,6 +10,7 @@ from otelprov.lineage.columns import MAX_EDGES, column_edges
 from otelprov.lineage.heads import find_heads
 from otelprov.lineage.ids import entity_node, span_version
 from otelprov.lineage.scopes import Scopes
+from otelprov.lineage.views import Views, through_views
 from otelprov.lineage.weak import WeakReads, input_key
 from otelprov.model.graph import EVIDENCE_ORDER
 from otelprov.model.records import GENERATED, USED, StatementRecord, StepRecord
@@ -30,13 +31,15 @@ def derive_run(
     facts: Sequence[Fact], steps: Sequence[StepRecord], statements: Sequence[StatementRecord] = ()
 ) -> Derivation:
     """Derive everything that follows from what one run has told. The facts are changed in place."""
-    run = _Run(sorted(facts, key=fact_order), steps)
+    views = Views(statements)
+    facts, aside = through_views(facts, views)
+    run = _Run(sorted(facts, key=fact_order), steps, aside)
     inputs = run.edges()
     edges = run.see_through(inputs)
-    columns, too_many = column_edges(facts, statements)
+    columns, too_many = column_edges(facts, statements, views)
     if too_many:
         run.missing.append(f"more than {MAX_EDGES:,} edges between columns: not all of them are kept")
-    return Derivation(list(facts), edges, run.missing, columns)
+    return Derivation(facts, edges, run.missing, columns)
 
 
 def weaker(one: str, other: str) -> str:
@@ -57,12 +60,12 @@ class Closed(enum.Enum):
 
 
 class _Run:
-    def __init__(self, facts: list[Fact], steps: Sequence[StepRecord]) -> None:
+    def __init__(self, facts: list[Fact], steps: Sequence[StepRecord], aside: set[int]) -> None:
         self.missing: list[str] = []
         self.scopes = Scopes(steps)
         self.by_id = {fact.id: fact for fact in facts}
-        self.used = [fact for fact in facts if fact.io.relation == USED]
-        self.written = [fact for fact in facts if fact.io.relation == GENERATED]
+        self.used = [fact for fact in facts if fact.io.relation == USED and fact.id not in aside]
+        self.written = [fact for fact in facts if fact.io.relation == GENERATED and fact.id not in aside]
         self.used_by_span: dict[tuple[str, str], list[Fact]] = {}
         for fact in self.used:
             self.used_by_span.setdefault((fact.io.trace_id, fact.io.span_id), []).append(fact)
@@ -74,7 +77,9 @@ class _Run:
         ]
         find_heads(self.written, self.used)
         for fact in facts:
-            fact.hidden, fact.via_run = SUPERSEDED if fact.id in hints else SHOWN, False
+            fact.head, fact.hidden, fact.via_run = 0 if fact.id in aside else fact.head, SHOWN, False
+            if fact.id in hints or fact.id in aside:
+                fact.hidden = SUPERSEDED
             fact.scope = self.scopes.scope_of(fact.io)
             head = self.by_id.get(fact.head)
             version = fact.io.version

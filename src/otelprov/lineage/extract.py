@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from otelprov.lineage.lives import read_record, read_run
+from otelprov.lineage.mutations import read_mutations
 from otelprov.lineage.reading import flag, number, text
 from otelprov.lineage.statements import is_statement, read_statement
 from otelprov.model.records import DELETED, GENERATED, USED, DigestRecord, IoRecord, ModuleRecord, Records, StepRecord
@@ -40,6 +41,7 @@ from otelprov.semconv import (
     PROVENANCE_KIND,
     PROVENANCE_KIND_IMPORT,
     PROVENANCE_KIND_IO,
+    PROVENANCE_KIND_MUTATIONS,
     PROVENANCE_KIND_RECORD,
     PROVENANCE_KIND_RUN,
     PROVENANCE_KIND_STEP,
@@ -246,6 +248,7 @@ def _read_step(span: Span, attributes: Mapping[str, Any], records: Records) -> N
 
 def _read_record(span: Span, attributes: Mapping[str, Any], records: Records) -> None:
     read_record(span, attributes, records)
+    read_mutations(span, attributes, records)
     # Entities of a log record, which knows what was used or generated and in which span, but not by what operation.
     found: dict[tuple[str, str, str], IoRecord] = {}
     for event in span.events:
@@ -297,6 +300,7 @@ _READERS: dict[str, Callable[[Span, Mapping[str, Any], Records], None]] = {
     PROVENANCE_KIND_IO: _read_io,
     PROVENANCE_KIND_STEP: _read_step,
     PROVENANCE_KIND_IMPORT: _read_import,
+    PROVENANCE_KIND_MUTATIONS: read_mutations,
     PROVENANCE_KIND_RUN: read_run,
     PROVENANCE_KIND_RECORD: _read_record,
 }

@@ -19,6 +19,12 @@ _WORD = re.compile(r"[A-Za-z]+")
 _AS_QUERY = re.compile(r"\bAS\s*(?:\(\s*)*(?:SELECT|WITH|VALUES|FROM|PIVOT|UNPIVOT)\b", re.IGNORECASE)
 # `WITH t AS (SELECT … FROM t)`: the parser takes the table for the common table that it makes.
 _SHADOWED = re.compile(r"(?:\bWITH\s+|,\s*)(\w+)\s+AS\s*\((?:[^()]*?)\b(?:FROM|JOIN)\s+\1\b", re.IGNORECASE)
+# The definition of a view that holds no rows of its own.
+_VIEW = re.compile(
+    r"(?:CREATE|ALTER)(?P<words>\s++(?:(?!TABLE\b|VIEW\b|MATERIALIZED\b|AS\b)[^\s(;]++\s++)*+VIEW\b"
+    r"(?P<known>\s++IF\s++NOT\s++EXISTS\b)?)",
+    re.IGNORECASE,
+)
 _JOINED_UPDATE = re.compile(r"\s*UPDATE\s+(?:(?!\bSET\b)[^;])*?\bJOIN\b", re.IGNORECASE)
 _VERBS = "SELECT WITH INSERT REPLACE UPDATE DELETE MERGE CREATE VALUES TABLE COPY FROM PIVOT UNPIVOT SUMMARIZE"
 _MOVING = frozenset(_VERBS.split())
@@ -40,20 +46,61 @@ class Statement:
     parser: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A view by its name, and the tables that its query names; `text` defines it, whatever the statement said.
+
+    `only_if_new` says that a view of that name which is there already stays as it is.
+    """
+
+    text: str
+    name: str
+    inputs: tuple[str, ...]
+    only_if_new: bool = False
+
+
 @functools.lru_cache(maxsize=4096)
 def parse(text: str, system: str = "sqlite") -> Statement:
     """Take one SQL statement apart; never raises. Definitions, pragmas and transactions move no data."""
+    at, verb = _verb(text)
+    if verb not in _MOVING or (verb == "CREATE" and (not _AS_QUERY.search(text) or _VIEW.match(text, at))):
+        return Statement(parser="none")
+    # CREATE … AS makes the table anew; everything else leaves rows of before in it.
+    return _taken_apart(text, system, at, accumulates=verb != "CREATE")
+
+
+@functools.lru_cache(maxsize=1024)
+def definition(text: str, system: str = "sqlite") -> Definition | None:
+    """The view that a statement defines; None for every other statement, and where nobody could take it apart."""
+    at, verb = _verb(text)
+    found = _VIEW.match(text, at) if verb in ("CREATE", "ALTER") and _AS_QUERY.search(text) else None
+    if found is None:
+        return None
+    # What it is now is said in the same words as at first.
+    text = f"CREATE{text[found.start('words') :]}"
+    parsed = _taken_apart(text, system, 0, accumulates=False)
+    if len(parsed.outputs) != 1:
+        return None
+    return Definition(text, parsed.outputs[0], parsed.inputs, only_if_new=found["known"] is not None)
+
+
+def defines_or_removes(text: str) -> bool:
+    """Whether a statement gives a name another meaning."""
+    return _verb(text)[1] in ("CREATE", "DROP", "ALTER")
+
+
+def _verb(text: str) -> tuple[int, str]:
+    """Where a statement begins, and the word it begins with."""
     start = _LEADING.match(text)
     word = _WORD.match(text, start.end() if start else 0)
-    verb = word.group().upper() if word else ""
-    if verb not in _MOVING or (verb == "CREATE" and not _AS_QUERY.search(text)):
-        return Statement(parser="none")
+    return (word.start(), word.group().upper()) if word else (0, "")
+
+
+def _taken_apart(text: str, system: str, at: int, *, accumulates: bool) -> Statement:
     if len(text) > MAX_TEXT:
         return Statement()
-    # CREATE … AS makes the table anew; everything else leaves rows of before in it.
-    accumulates = verb != "CREATE"
     if system == "sqlite":
-        text = sqlite_names.common_form(text, word.start() if word else 0)
+        text = sqlite_names.common_form(text, at)
     return _with_openlineage(text, system, accumulates) or _with_sqlglot(text, system, accumulates) or Statement()
 
 

@@ -24,9 +24,12 @@ class Place(NamedTuple):
 
 
 class Places:
-    """Where the tables of one statement lie; `beside` are all tables that it names."""
+    """Where the tables of one statement lie; `beside` are all tables that it names.
 
-    def __init__(self, statement: StatementRecord, beside: Collection[str]) -> None:
+    `inside` is the namespace in which tables of plain names lie, where that is not the statement's own.
+    """
+
+    def __init__(self, statement: StatementRecord, beside: Collection[str], inside: str = "") -> None:
         context = _context(statement.context)
         self._system = statement.system
         self._process = statement.process_id
@@ -35,12 +38,15 @@ class Places:
         self._prefix = f"{self._database}." if self._system in _WITH_DATABASE and self._database else ""
         self._temporary = bool(context.get("temporary"))
         self._beside = beside
+        self._inside = inside
         variables = context.get("variables")
         self._variables = set(variables) if isinstance(variables, list) else set()
         self._attached = sqlite_names.attached_databases(str(context.get("attached") or ""))
 
     def of(self, name: str) -> Place:
         """The place of a table as the statement names it, with its database unless that is written out."""
+        if self._inside and "." not in name:
+            return Place(self._inside, name, in_memory(self._inside))
         if self._system == "duckdb":
             name = self._of_duckdb(name)
         path, table, temporary = sqlite_names.locate(name, self._attached, self._beside)

@@ -177,6 +177,48 @@ class DigestRecord(NamedTuple):
     version: str
 
 
+class MutationRecord(NamedTuple):
+    """One change of one tracked container, as an event tells it.
+
+    Keyed by container, process and `seq` (of the event, 0 where it has none) with `change`, the number among the
+    changes of the container (0 its making, -1 unknown). `parent_id` is the span that was current, empty where a log
+    record told the change. `elements` is -1 where the operation is on one. `key`, `old_value`, `new_value` and
+    `snapshot` are texts of `model.values`, empty where not told; a type is empty where nothing is or was there.
+    """
+
+    run_id: str
+    process_id: str
+    trace_id: str
+    span_id: str
+    parent_id: str
+    step_id: str
+    container: str
+    seq: int
+    change: int
+    name: str
+    type: str
+    action: str
+    old_type: str
+    new_type: str
+    actor: str
+    thread: int
+    code_file: str
+    code_line: int
+    code_function: str
+    time: int
+    elements: int
+    location: str
+    locations: str
+    key: str
+    old_digest: str
+    old_value: str
+    new_digest: str
+    new_value: str
+    cut: bool
+    snapshot: str
+    stack: str
+
+
 @dataclass(slots=True)
 class Records:
     """Everything that a number of spans say. `sequences` holds (run id, process id) -> the numbers that were seen."""
@@ -186,11 +228,19 @@ class Records:
     ios: list[IoRecord] = field(default_factory=list)
     statements: list[StatementRecord] = field(default_factory=list)
     modules: list[ModuleRecord] = field(default_factory=list)
+    mutations: list[MutationRecord] = field(default_factory=list)
     digests: set[DigestRecord] = field(default_factory=set)
     sequences: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     ignored: int = 0
 
     def __len__(self) -> int:
         """How many facts there are, those of statements included."""
-        own = len(self.lives) + len(self.steps) + len(self.ios) + len(self.statements) + len(self.modules)
-        return own + sum(len(statement.facts) for statement in self.statements)
+        lists: tuple[list[Any], ...] = (
+            self.lives,
+            self.steps,
+            self.ios,
+            self.statements,
+            self.modules,
+            self.mutations,
+        )
+        return sum(len(told) for told in lists) + sum(len(statement.facts) for statement in self.statements)

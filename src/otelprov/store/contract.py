@@ -3,11 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from otelprov.model.records import ColumnEdge, IoRecord, ModuleRecord, Records, StatementRecord, StepRecord
+from otelprov.model.records import (
+    ColumnEdge,
+    IoRecord,
+    ModuleRecord,
+    MutationRecord,
+    Records,
+    StatementRecord,
+    StepRecord,
+)
 
 # What `Fact.hidden` can be: shown; a temporary entity, seen through; told better by another fact.
 SHOWN, TEMPORARY, SUPERSEDED = 0, 1, 2
@@ -48,6 +56,7 @@ class Derived:
 class Derivation:
     """What follows from the facts of one run: facts with `head` to `via_run` filled, edges, and what is left out.
 
+    A fact with an id below 0 is new and follows from others; one that was given and is missing follows no longer.
     `columns` are the edges between columns.
     """
 
@@ -198,6 +207,29 @@ class EntitySummary:
     last_used: int
 
 
+@dataclass(slots=True)
+class ContainerSummary:
+    """A tracked container of a run; times in nanoseconds.
+
+    `names` and `types` are all that it was told under, the most told first. `processes` maps the processes that changed
+    it to the numbers of their first and last change, in order of time. `changes` counts those that arrived, `missing`
+    those whose numbers show that they did not. `steps` maps names of requests, tasks and stages to how many of them
+    changed it. `values` says whether any value was captured.
+    """
+
+    container: str
+    names: list[str] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+    processes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    changes: int = 0
+    missing: int = 0
+    first: int = 0
+    last: int = 0
+    actors: list[str] = field(default_factory=list)
+    steps: dict[str, int] = field(default_factory=dict)
+    values: bool = False
+
+
 class Store(Protocol):
     """A store of facts. Every method raises OtelprovError with what to do next where the store can't answer."""
 
@@ -340,4 +372,25 @@ class Store(Protocol):
 
     def flows_from(self, trace_id: str, span_id: str) -> list[Fact]:
         """Used facts of writes and statements that go back to the reads of a span."""
+        ...
+
+    def containers(self, run_id: str) -> list[ContainerSummary]:
+        """The tracked containers that a run changed, in order of their first change."""
+        ...
+
+    def mutations(
+        self,
+        run_id: str,
+        containers: Iterable[str] | None = None,
+        *,
+        process_id: str = "",
+        bounds: Bounds | None = None,
+        changes: tuple[int, int] | None = None,
+        newest: int | None = None,
+    ) -> Iterator[MutationRecord]:
+        """The changes of containers (of all where None): of a process in order of number, over processes of time.
+
+        They come one by one, as they are asked for. `changes` bounds their numbers, both ends included. With `newest`
+        at least the last so many of each container and process come, and older ones may not.
+        """
         ...

@@ -6,7 +6,7 @@ from __future__ import annotations
 import gc
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,8 +22,9 @@ from otelprov.model.records import (
 )
 from otelprov.semconv import PROVENANCE_PROCESS_RECORDS
 from otelprov.store import ranges, rows
-from otelprov.store.contract import Derive, Derived, Fact, MergeReport
+from otelprov.store.contract import Derivation, Derive, Derived, Fact, MergeReport
 from otelprov.store.judging import judge_run
+from otelprov.store.mutations import merge_mutations
 
 # What a table keeps: the columns, and which of them are the key.
 _IO_KEY = '"span_id" = ?4 AND "trace_id" = ?3 AND "relation" = ?5 AND "name" = ?7 AND "namespace" = ?6'
@@ -32,7 +33,7 @@ _SPAN_KEY = '"trace_id" = ? AND "span_id" = ?'
 
 
 def merge_records(connection: sqlite3.Connection, records: Records) -> MergeReport:
-    """Put records into the tables, inside a transaction of the caller's; touched runs are left stale."""
+    """Put records into the tables, inside a transaction of the caller's; runs whose edges may change are left stale."""
     report = MergeReport(facts=len(records))
     runs: set[str] = set()
     lives = [life for life in records.lives if life.kind != HEARTBEAT]
@@ -57,18 +58,23 @@ def merge_records(connection: sqlite3.Connection, records: Records) -> MergeRepo
     )
     heartbeats = [life for life in records.lives if life.kind == HEARTBEAT]
     report.known += len(heartbeats)
-    runs.update(_merge_processes(connection, records))
+    # No edge hangs on these: a run with many of them is judged anew, but not derived anew.
+    touched = merge_mutations(connection, report, records.mutations) | _merge_processes(connection, records)
     runs.discard("")
     _leave_stale(connection, runs)
-    report.runs = sorted(runs)
+    touched -= {*runs, ""}
+    only_touched = [(run_id,) for run_id in sorted(touched)]
+    connection.executemany("INSERT INTO run (run_id, stale) VALUES (?, 0) ON CONFLICT DO NOTHING", only_touched)
+    report.runs = sorted(runs | touched)
     return report
 
 
 def refresh_runs(connection: sqlite3.Connection, runs: Iterable[str], derive: Derive | None) -> None:
-    """Judge runs anew and, with `derive`, make their edges anew, inside a transaction of the caller's."""
+    """Judge runs anew and, with `derive`, make stale edges anew, inside a transaction of the caller's."""
     with _uncollected():
+        stale = set(stale_runs(connection)) if derive is not None else set()
         for run_id in runs:
-            if derive is not None:
+            if derive is not None and run_id in stale:
                 _derive_run(connection, run_id, derive)
             judge_run(connection, run_id)
 
@@ -195,6 +201,12 @@ def _merge_processes(connection: sqlite3.Connection, records: Records) -> set[st
         sign(io.run_id, io.process_id, io.end)
     for module in records.modules:
         sign(module.run_id, module.process_id, module.start)
+    latest: dict[tuple[str, str], int] = {}
+    for change in records.mutations:
+        of = change.run_id, change.process_id
+        latest[of] = max(latest.get(of, 0), change.time)
+    for of, time in latest.items():
+        sign(*of, time)
     changed: set[str] = set()
     for key in sorted(signs.keys() | records.sequences.keys()):
         if not all(key):
@@ -245,10 +257,11 @@ def _derive_run(connection: sqlite3.Connection, run_id: str, derive: Derive) -> 
         )
     ]
     found = derive(facts, steps, statements)
+    _replace_following(connection, before.keys(), found)
     changed = []
     for fact in found.facts:
         after = (fact.head, fact.node, fact.hidden, fact.scope, fact.via_run, fact.io.version)
-        if before[fact.id] != after:
+        if before.get(fact.id) != after:
             changed.append((*after, fact.id))
     connection.executemany(
         "UPDATE fact SET head = ?, node = ?, hidden = ?, scope = ?, via_run = ?, content = ? WHERE id = ?", changed
@@ -256,6 +269,21 @@ def _derive_run(connection: sqlite3.Connection, run_id: str, derive: Derive) -> 
     _replace_edges(connection, run_id, found.edges)
     _replace_column_edges(connection, run_id, found.columns)
     connection.execute("UPDATE run SET stale = 0, left_out = ? WHERE run_id = ?", (json.dumps(found.missing), run_id))
+
+
+def _replace_following(connection: sqlite3.Connection, known: Set[int], found: Derivation) -> None:
+    """Leave the run with just those facts that follow from others which derivation gives; new ones get their ids."""
+    given = {fact.id for fact in found.facts}
+    connection.executemany("DELETE FROM fact WHERE id = ?", [(id_,) for id_ in sorted(known - given)])
+    ids: dict[int, int] = {}
+    for fact in found.facts:
+        if fact.id < 0:
+            made = connection.execute(rows.replace("fact", rows.IO_COLUMNS), rows.io_row(fact.io)).lastrowid or 0
+            ids[fact.id] = fact.id = made
+            entity = (fact.io.namespace, fact.io.name, _short(fact.io.name), fact.io.type)
+            connection.execute("INSERT INTO entity VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", entity)
+    for edge in found.edges:
+        edge.input = ids.get(edge.input, edge.input)
 
 
 def _replace_edges(connection: sqlite3.Connection, run_id: str, edges: Iterable[Derived]) -> None:

@@ -9,7 +9,15 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from otelprov.model.records import ColumnEdge, IoRecord, LifeRecord, ModuleRecord, StatementRecord, StepRecord
+from otelprov.model.records import (
+    ColumnEdge,
+    IoRecord,
+    LifeRecord,
+    ModuleRecord,
+    MutationRecord,
+    StatementRecord,
+    StepRecord,
+)
 from otelprov.store.contract import Fact
 
 Row = tuple[Any, ...]
@@ -28,6 +36,7 @@ _STEP = _names(StepRecord)
 _MODULE = _names(ModuleRecord)
 _STATEMENT = _names(StatementRecord, frozenset({"facts"}))
 _COLUMN_EDGE = _names(ColumnEdge)
+_MUTATION = MutationRecord._fields
 _LIFE = _names(LifeRecord, frozenset({"details"}))
 _OPERATION = _IO.index("operation")
 _BOOLEANS = [_IO.index(name) for name in ("temporary", "accumulates", "flow_complete")]
@@ -38,6 +47,19 @@ STEP_COLUMNS = _quoted(_STEP)
 MODULE_COLUMNS = _quoted(_MODULE).replace('"index"', '"place"')
 STATEMENT_COLUMNS = _quoted(_STATEMENT)
 COLUMN_EDGE_COLUMNS = _quoted(_COLUMN_EDGE)
+# A change: which container in which process, what the block that told it says, how it was made, and the rest of it.
+CONTAINER_COLUMNS = "run_id, container, process_id"
+BLOCK_COLUMNS = ", ".join(_MUTATION[2:6])
+MANNER_COLUMNS = ", ".join(_MUTATION[9:19])
+MUTATION_COLUMNS = "container, seq, change, block, manner, " + ", ".join(_MUTATION[19:])
+# All of it in the order of the record's fields, from the four tables under these letters.
+MUTATION_FIELDS = ", ".join(
+    f"{table}.{name}" for table, name in zip("ccbbbbcxx" + "m" * 10 + "x" * 12, _MUTATION, strict=True)
+)
+MUTATION_TABLES = (
+    "container c JOIN mutation x ON x.container = c.id JOIN mutation_block b ON b.id = x.block "
+    "JOIN mutation_manner m ON m.id = x.manner"
+)
 LIFE_COLUMNS = _quoted(_LIFE).replace('"index"', '"place"') + ', "details"'
 # The version of a fact by the digests that were told beside it; in the second form, as they are now.
 VERSION = """CASE WHEN "content" = '' THEN "version" ELSE "content" END"""
@@ -75,6 +97,11 @@ def fact_of(row: Row) -> Fact:
         values[index] = bool(values[index])
     head, node, hidden, scope, via_run = row[-5:]
     return Fact(row[0], IoRecord(*values), head, node, hidden, scope, bool(via_run))
+
+
+def mutation_of(row: Row) -> MutationRecord:
+    """The record of a row of MUTATION_FIELDS."""
+    return MutationRecord._make((*row[:28], bool(row[28]), *row[29:]))
 
 
 def is_of_a_span(row: Row) -> bool:

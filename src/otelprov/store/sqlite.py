@@ -12,6 +12,7 @@ from otelprov.errors import OtelprovError
 from otelprov.model.records import Records
 from otelprov.store.answers import Answers
 from otelprov.store.contract import Derive, MergeReport
+from otelprov.store.histories import Histories
 from otelprov.store.judging import gather, judge_run
 from otelprov.store.merging import merge_records, refresh_runs, stale_runs
 from otelprov.store.migrations import migrate
@@ -22,7 +23,7 @@ SECONDS = 1_000_000_000
 SILENT_INTERVALS = 3
 
 
-class SqliteStore(Answers):
+class SqliteStore(Answers, Histories):
     """A store in a file that only its owner may read; made, with its folder, where it does not exist."""
 
     def __init__(self, path: str, *, heartbeat_seconds: int = 30) -> None:

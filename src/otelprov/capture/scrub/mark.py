@@ -36,6 +36,12 @@ def mark(secret: str) -> str:
     return f"[cut:{_hmac()(key, secret.encode('utf-8', 'surrogatepass'), 'sha256')[:4].hex()}]"
 
 
+def derived_key(purpose: str) -> bytes:
+    """A key for keyed digests, 32 bytes, different for each purpose; empty where there is none and none can be made."""
+    key = _key(config.HOME.text())
+    return _hmac()(key, purpose.encode(), "sha256") if key else b""
+
+
 @functools.cache
 def _hmac() -> Callable[[bytes, bytes, str], bytes]:
     # Most programs never need it.

@@ -48,19 +48,19 @@ _LITERAL = r"'((?:[^']|'')*+)'"
 _ROW_LITERAL = r"(?<=[(,=])(\s{0,3}\\?\")([^\"\\]{1,4096})(?=\\?\")"
 
 
-def scrub_text(text: str) -> str:
-    """Cut what is secret in a text of any kind; never raises, and comes back within MAX_LENGTH and a little."""
+def scrub_text(text: str, longest: int = MAX_LENGTH) -> str:
+    """Cut what is secret in a text of any kind; never raises, and comes back within `longest` and a little."""
     try:
-        return _scrubbed(text)
+        return _scrubbed(text, longest)
     except Exception:
         return CUT
 
 
-def _scrubbed(text: str) -> str:
+def _scrubbed(text: str, longest: int) -> str:
     if len(text) < 16 and text.isalnum():
         return text
     ending = ""
-    if len(text) > MAX_LENGTH:
+    if len(text) > longest:
         text, ending = _shortened(text)
     text = _scrub_structures(text)
     if len(text) >= _SHORTEST_SHAPE and any(len(word) >= _SHORTEST_SHAPE for word in text.replace("=", " ").split()):

@@ -1,0 +1,459 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a change of a tracked container costs: beside plain ones, and beside pydatatracker, traitlets and pydantic.
+
+Usage: make bench-containers ARGS="[--rounds N] [--growth N]"
+
+The process is observed as any other, with its journal in a temporary folder, so that what is measured is what a program
+pays. In each round every way runs once, in turn, and the ratio is taken inside the round; the median of the rounds is
+shown. CPU time of the thread that makes the changes, the collector of cycles off unless it says otherwise. Making a
+change and handing it on are measured apart: the first is paid on the spot, the second by whoever fills the queue, by a
+background thread, or at the end of a step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+# pydatatracker says that it needs Python 3.12, and runs on 3.11 as it is.
+PEERS = ("pydatatracker==0.1.0", "traitlets==5.16.1")
+# Fewer than wait in the queue at most, so that nothing is handed on while changes are timed.
+N = 900
+KEYS = [f"k{number}" for number in range(100)]
+
+Make = Callable[[], Callable[[], object]]
+
+
+def main() -> int:
+    options = _options()
+    if options.inside:
+        _measure(options)
+        return 0
+    peers = _install(Path(sys.prefix))
+    with tempfile.TemporaryDirectory() as home:
+        environment = {
+            **{key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"},
+            "OTELPROV_HOME": home,
+            "OTELPROV_JOURNAL_LIMIT": str(8 << 30),
+            "OTEL_TRACES_EXPORTER": "none",
+            "PYTHONPATH": os.pathsep.join([str(peers), os.environ.get("PYTHONPATH", "")]),
+        }
+        launcher = [str(Path(sys.executable).parent / "otelprov"), "run", "--", sys.executable, __file__, "--inside"]
+        sizes = ["--rounds", str(options.rounds), "--growth", str(options.growth)]
+        return subprocess.run([*launcher, *sizes], env=environment, check=False).returncode
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--growth", type=int, default=500_000, help="the largest number of changes of one container")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _install(environment: Path) -> Path:
+    """The peers, below an environment where they are not yet."""
+    folder = environment / "peers" / "containers"
+    stamp = folder / "installed.txt"
+    if not stamp.exists() or stamp.read_text() != "\n".join(PEERS):
+        shutil.rmtree(folder, ignore_errors=True)
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+        subprocess.run([*pip, "--ignore-requires-python", "--no-deps", "--target", str(folder), *PEERS], check=True)
+        stamp.write_text("\n".join(PEERS))
+    return folder
+
+
+def _measure(options: argparse.Namespace) -> None:
+    from otelprov.capture.recorder import current
+
+    assert current() is not None, "this process is not observed"
+    load = round(os.getloadavg()[0], 1)
+    print(f"CPython {sys.version.split()[0]}, {os.cpu_count()} CPUs, load {load}, {options.rounds} rounds of {N}\n")
+    _operations(options.rounds)
+    _options_one_by_one(options.rounds)
+    _handing_on(options.rounds)
+    _memory()
+    _growth(options.growth)
+
+
+# ---------------------------------------------------------------- operations
+
+
+def _dict_set(make: Callable[[], Any]) -> Make:
+    def prepare() -> Callable[[], object]:
+        container, keys = make(), KEYS * (N // len(KEYS))
+
+        def run() -> None:
+            for number, key in enumerate(keys):
+                container[key] = number
+
+        return run
+
+    return prepare
+
+
+def _dict_delete(make: Callable[[Any], Any]) -> Make:
+    def prepare() -> Callable[[], object]:
+        keys = [f"k{number}" for number in range(N)]
+        container = make(dict.fromkeys(keys, 1))
+        _hand_on()
+
+        def run() -> None:
+            for key in keys:
+                del container[key]
+
+        return run
+
+    return prepare
+
+
+def _dict_update(make: Callable[[], Any]) -> Make:
+    def prepare() -> Callable[[], object]:
+        container = make()
+        parts = [dict.fromkeys(KEYS[at : at + 10], number) for number in range(N // 100) for at in range(0, 100, 10)]
+
+        def run() -> None:
+            for part in parts:
+                container.update(part)
+
+        return run
+
+    return prepare
+
+
+def _list_append(make: Callable[[], Any]) -> Make:
+    def prepare() -> Callable[[], object]:
+        container = make()
+
+        def run() -> None:
+            for number in range(N):
+                container.append(number)
+
+        return run
+
+    return prepare
+
+
+def _list_set(make: Callable[[Any], Any]) -> Make:
+    def prepare() -> Callable[[], object]:
+        container = make([0] * 100)
+
+        def run() -> None:
+            for number in range(N):
+                container[number % 100] = number
+
+        return run
+
+    return prepare
+
+
+def _list_extend(make: Callable[[], Any]) -> Make:
+    def prepare() -> Callable[[], object]:
+        container, part = make(), list(range(10))
+
+        def run() -> None:
+            for _ in range(N // 10):
+                container.extend(part)
+
+        return run
+
+    return prepare
+
+
+def _list_sort(make: Callable[[Any], Any]) -> Make:
+    def prepare() -> Callable[[], object]:
+        shuffled = random.Random(1)
+        containers = []
+        for _ in range(50):
+            numbers = list(range(100))
+            shuffled.shuffle(numbers)
+            containers.append(make(numbers))
+        _hand_on()
+
+        def run() -> None:
+            for container in containers:
+                container.sort()
+
+        return run
+
+    return prepare
+
+
+def _set_add(make: Callable[[], Any]) -> Make:
+    def prepare() -> Callable[[], object]:
+        container = make()
+
+        def run() -> None:
+            for number in range(N):
+                container.add(number)
+
+        return run
+
+    return prepare
+
+
+def _attribute_set(make: Callable[[], Any]) -> Make:
+    def prepare() -> Callable[[], object]:
+        container = make()
+        _hand_on()
+
+        def run() -> None:
+            for number in range(N):
+                container.x = number
+
+        return run
+
+    return prepare
+
+
+def _nested_set(make: Callable[[Any], Any]) -> Make:
+    def prepare() -> Callable[[], object]:
+        container = make({"a": {"b": {"c": 0}}})
+        _hand_on()
+
+        def run() -> None:
+            for number in range(N):
+                container["a"]["b"]["c"] = number
+
+        return run
+
+    return prepare
+
+
+class _Plain:
+    def __init__(self) -> None:
+        self.x = 0
+
+
+def _peers() -> tuple[dict[str, Any], dict[str, Callable[[], Any]]]:
+    """The containers of pydatatracker, and makers of objects with an attribute `x` by whose they are."""
+    import pydantic
+    import pydatatracker
+    import traitlets
+
+    class Traits(traitlets.HasTraits):  # type: ignore[misc]
+        x = traitlets.Int(0)
+
+    class Model(pydantic.BaseModel):
+        x: int = 0
+
+    class Validated(pydantic.BaseModel):
+        model_config = pydantic.ConfigDict(validate_assignment=True)
+        x: int = 0
+
+    class Tracked(pydatatracker.TrackedAttr):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.x = 0
+            self.tracking_add_attribute_to_monitor("x")
+
+    def observed() -> Traits:
+        made = Traits()
+        made.observe([].append, names=["x"])
+        return made
+
+    theirs = {"dict": pydatatracker.TrackedDict, "list": pydatatracker.TrackedList}
+    objects: dict[str, Callable[[], Any]] = {
+        "pydatatracker": Tracked,
+        "traitlets": Traits,
+        "traitlets, observed": observed,
+        "pydantic": Model,
+        "pydantic, validated": Validated,
+    }
+    return theirs, objects
+
+
+def _operations(rounds: int) -> None:
+    from otelprov.containers import TrackedDict, TrackedList, TrackedObject, TrackedSet, track
+
+    class Ours(TrackedObject):
+        def __init__(self) -> None:
+            super().__init__()
+            self.x = 0
+
+    theirs, objects = _peers()
+
+    def sited(content: Any) -> Callable[[], Any]:
+        return lambda: track(content.copy(), site=True)
+
+    tables: list[tuple[str, int, dict[str, Make]]] = []
+    for title, count, operation, plain, ours, other in (
+        ("dict: set, 100 keys in turn", N, _dict_set, dict, TrackedDict, theirs["dict"]),
+        ("dict: delete", N, _dict_delete, dict, TrackedDict, None),
+        ("dict: update by 10 keys, a key", N, _dict_update, dict, TrackedDict, theirs["dict"]),
+        ("list: append", N, _list_append, list, TrackedList, theirs["list"]),
+        ("list: set an index", N, _list_set, list, TrackedList, theirs["list"]),
+        ("list: extend by 10, an element", N, _list_extend, list, TrackedList, theirs["list"]),
+        ("list: sort 100, a sort", 50, _list_sort, list, TrackedList, theirs["list"]),
+        ("set: add", N, _set_add, set, TrackedSet, None),
+        ("object: set an attribute", N, _attribute_set, _Plain, Ours, None),
+    ):
+        ways: dict[str, Make] = {"plain": operation(plain), "otelprov": operation(ours)}
+        if operation in (_dict_set, _list_append):
+            ways["otelprov, with call site"] = operation(sited(plain()))
+        if other is not None:
+            ways["pydatatracker"] = operation(other)
+        if operation is _attribute_set:
+            ways |= {name: operation(make) for name, make in objects.items()}
+        tables.append((title, count, ways))
+    for title, count, ways in tables:
+        _table(title, _compare(ways, count, rounds))
+    title, count, ways = tables[0]
+    ours_alone = {name: way for name, way in ways.items() if name != "pydatatracker"}
+    _table(f"{title}, with the collector of cycles on", _compare(ours_alone, count, rounds, collect=True))
+
+
+def _options_one_by_one(rounds: int) -> None:
+    from otelprov.containers import Collector, observe, track, tracking_actor
+
+    def tracked(**options: Any) -> Callable[[], Any]:
+        return lambda: track({}, **options)
+
+    def by_an_actor() -> Callable[[], object]:
+        run = _dict_set(tracked())()
+
+        def inside() -> None:
+            with tracking_actor("benchmark"):
+                run()
+
+        return inside
+
+    def watched() -> Any:
+        container = track({})
+        observe(container, Collector(capacity=N))
+        return container
+
+    ways: dict[str, Make] = {
+        "plain": _dict_set(dict),
+        "no option": _dict_set(tracked()),
+        "actor": by_an_actor,
+        "history=0": _dict_set(tracked(history=0)),
+        "site": _dict_set(tracked(site=True)),
+        "values": _dict_set(tracked(values=True)),
+        "stack": _dict_set(tracked(stack=True)),
+        "snapshot, of 100 keys": _dict_set(tracked(snapshot=True)),
+        "observed by a collector": _dict_set(watched),
+        "nested": _nested_set(lambda content: track(content, nested=True)),
+    }
+    _table("each option: dict set (nested: d['a']['b']['c'])", _compare(ways, N, rounds))
+
+
+def _compare(ways: dict[str, Make], count: int, rounds: int, *, collect: bool = False) -> dict[str, list[float]]:
+    """Nanoseconds an operation of each way, round by round; the first round only warms up."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds + 1):
+        for name, prepare in ways.items():
+            run = prepare()
+            _hand_on()
+            gc.collect()
+            if not collect:
+                gc.disable()
+            try:
+                before = time.thread_time_ns()
+                run()
+                spent = time.thread_time_ns() - before
+            finally:
+                gc.enable()
+            if number:
+                taken[name].append(spent / count)
+    _hand_on()
+    return taken
+
+
+def _table(title: str, taken: dict[str, list[float]]) -> None:
+    print(f"{title:56s} {'ns':>10s} {'ratio':>8s}  lowest to highest")
+    plain = next(iter(taken.values()))
+    for name, values in taken.items():
+        ratios = sorted(own / base for own, base in zip(values, plain, strict=True))
+        middle, spread = statistics.median(ratios), f"{ratios[0]:.1f} to {ratios[-1]:.1f}"
+        print(f"  {name:54s} {statistics.median(values):10,.0f} {middle:8.2f}  {spread}")
+    print(flush=True)
+
+
+# ---------------------------------------------------------------- handing on, memory, growth
+
+
+def _hand_on() -> None:
+    from otelprov.containers.pending import drain
+
+    drain()
+
+
+def _handing_on(rounds: int) -> None:
+    from otelprov.containers import track
+
+    print("handing on: numbered, remembered, encoded, scrubbed, in the journal        us a change")
+    distinct = [f"customer {number}" for number in range(N * (rounds + 1))]
+    for title, options, keys in (
+        ("100 keys", {}, None),
+        ("keys that are all different", {}, distinct),
+        ("100 keys, with call site", {"site": True}, None),
+        ("100 keys, with values", {"values": True}, None),
+    ):
+        taken = []
+        container = track({}, **options)
+        for number in range(rounds + 1):
+            mine = KEYS * (N // len(KEYS)) if keys is None else keys[number * N : (number + 1) * N]
+            for place, key in enumerate(mine):
+                container[key] = place
+            before = time.thread_time_ns()
+            _hand_on()
+            taken.append((time.thread_time_ns() - before) / len(mine) / 1000)
+        print(f"  {title:54s} {statistics.median(taken[1:]):28.2f}")
+    print(flush=True)
+
+
+def _memory() -> None:
+    from otelprov.containers import track
+
+    print("memory of a change that waits, or that the history remembers                  bytes")
+    for title, options in (("no option", {}), ("with call site", {"site": True})):
+        container = track(dict.fromkeys(KEYS, 0), **options)
+        _hand_on()
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        number = 1_000_000
+        for key in KEYS * (N // len(KEYS)):
+            container[key] = number
+        held = tracemalloc.get_traced_memory()[0] - before
+        tracemalloc.stop()
+        print(f"  {title:54s} {held / N:28.0f}")
+    print(flush=True)
+
+
+def _growth(largest: int) -> None:
+    """All there is to pay for a change, handing on included, at sizes far apart; and memory, which must not grow."""
+    import resource
+
+    from otelprov.containers import track
+
+    print("changes of one container, handed on as they come           us a change    largest memory, MiB")
+    first = 0.0
+    for count in (5_000, largest, 5_000, largest):
+        container = track({})
+        gc.collect()
+        before = time.thread_time_ns()
+        for number in range(count):
+            container[KEYS[number % 100]] = number
+        _hand_on()
+        spent = (time.thread_time_ns() - before) / count / 1000
+        first = first or spent
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"  {count:10,d} {spent:50.2f}    {most:10.0f}    {spent / first:.2f} of the first")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of a class whose attributes are recorded: which of them, and where the class's own code has a say."""
+
+from __future__ import annotations
+
+import threading
+from types import MemberDescriptorType
+from typing import Any
+
+from otelprov.containers.change import Attribute
+from otelprov.containers.pending import MISSING
+from otelprov.containers.tracker import ALWAYS, DEFAULT, Options, Tracker
+
+# Names are few; a class that makes them up as it goes pays a little more for each.
+_MOST_NAMES = 4096
+_PLAN = "__tracked__"
+
+# The key of an attribute in a change, and its slot; None is the `__dict__` of the instance.
+Place = tuple[Attribute, MemberDescriptorType | None]
+
+
+class Plan:
+    """How the attributes of one class are recorded.
+
+    `names` has those that no descriptor of the class has a say in and that instances keep in their `__dict__`, each
+    with the key it has in a change; `places` also those of slots. A descriptor that is put on the class after the first
+    assignment to its name is not noticed.
+    """
+
+    __slots__ = ("names", "only", "options", "owner", "places", "slot")
+
+    def __init__(self, owner: type, options: Options, only: frozenset[str] | None) -> None:
+        self.owner = owner
+        self.options = options
+        self.only = only
+        self.names: dict[str, Attribute] = {}
+        self.places: dict[str, Place] = {}
+        self.slot: Any = next(base.__dict__["_tracking"] for base in owner.__mro__ if "_tracking" in base.__dict__)
+
+    def records(self, name: str) -> bool:
+        """Whether changes of an attribute are recorded; those with two underscores on both sides never are."""
+        if type(name) is not str or (name.startswith("__") and name.endswith("__")):
+            return False
+        return self.only is None or name in self.only
+
+    def place(self, name: str) -> Place | None:
+        """Where `object.__setattr__` stores a value, calling nothing; None where it calls, or we can't say."""
+        try:
+            return self.places[name]
+        except (KeyError, TypeError):
+            return self._learn(name)
+
+    def _learn(self, name: str) -> Place | None:
+        if not self.records(name) or len(self.places) >= _MOST_NAMES:
+            return None
+        found = next((base.__dict__[name] for base in self.owner.__mro__ if name in base.__dict__), MISSING)
+        if type(found) is MemberDescriptorType:
+            self.places[name] = Attribute(name), found
+        elif not (hasattr(type(found), "__set__") or hasattr(type(found), "__delete__")) and _has_dict(self.owner):
+            key = self.names[name] = Attribute(name)
+            self.places[name] = key, None
+        return self.places.get(name)
+
+
+def plan_of(kind: type) -> Plan:
+    """The plan of a class: its own, or one made after that of its nearest base that has one."""
+    found = kind.__dict__.get(_PLAN)
+    if type(found) is Plan and found.owner is kind:
+        return found
+    plans = (base.__dict__.get(_PLAN) for base in kind.__mro__)
+    above = next((plan for plan in plans if type(plan) is Plan), None)
+    return plan_for(kind, *((above.options, above.only) if above is not None else (DEFAULT, None)))
+
+
+def plan_for(kind: type, options: Options, only: frozenset[str] | None) -> Plan:
+    """Give a class a plan of its own."""
+    plan = Plan(kind, options, only)
+    # Around the metaclass, which may have an opinion on attributes.
+    type.__setattr__(kind, _PLAN, plan)
+    return plan
+
+
+def _has_dict(kind: type) -> bool:
+    return kind.__dictoffset__ != 0 and not any(
+        "__dict__" in base.__dict__ and type(base.__dict__["__dict__"]).__name__ != "getset_descriptor"
+        for base in kind.__mro__
+    )
+
+
+class _Inside(threading.local):
+    def __init__(self) -> None:
+        self.frames: list[Assigning] = []
+
+
+_inside = _Inside()
+
+
+class Assigning:
+    """While the class's own code assigns: the names that this has recorded of the same object, in this thread."""
+
+    __slots__ = ("names", "tracker")
+
+    def __init__(self, tracker: Tracker) -> None:
+        self.tracker = tracker
+        self.names: set[str] = set()
+
+    def __enter__(self) -> set[str]:
+        _inside.frames.append(self)
+        # The short way does not tell us.
+        self.tracker.limit = ALWAYS
+        return self.names
+
+    def __exit__(self, *_exc: object) -> None:
+        _inside.frames.remove(self)
+        if all(frame.tracker is not self.tracker for frame in _inside.frames):
+            self.tracker.choose_way()
+
+
+def was_assigned(tracker: Tracker, name: str) -> None:
+    """Tell whatever assignments are under way in this thread that an attribute of the object was recorded."""
+    for frame in _inside.frames:
+        if frame.tracker is tracker:
+            frame.names.add(name)

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tracked dicts, lists and sets share: how their histories begin, and entries that say more than the usual.
+
+What an entry says of each action, for whoever replays a container whose values are captured:
+
+    create, init                   new: the whole content; elements: their number
+    set, setdefault, update, ior   key, new (dict); key is an index or a `Slice` in a list, new then a list
+    delete, pop, popitem           key (of a list: an index or a `Slice`), old
+    append                         new
+    insert, remove                 key: the index; new or old
+    extend, iadd                   key: the `Slice` that is new, at the end; new: a list
+    imul                           new: the factor
+    sort                           new: the whole content
+    reverse, clear                 elements
+    add, update, ior, ixor, symmetric_difference_update, intersection_update   key: `Element`; new: the element added
+    discard, remove, pop, difference_update, isub, and those of the line before key: `Element`; old: the element gone
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from time import time_ns
+from types import FrameType
+from typing import Any
+
+from otelprov.containers import pending
+from otelprov.containers.change import Attribute, Element, Slice
+from otelprov.containers.originals import plain_copy
+from otelprov.containers.pending import LIMIT, MISSING, Extra, drain, note, queue
+from otelprov.containers.stored import attributes_of
+from otelprov.containers.tracker import DEFAULT, Options, Tracker
+from otelprov.containers.values import kept, tracker_of
+from otelprov.model.values import freeze
+
+_MOST_FRAMES = 20
+_OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+# They make containers on behalf of the line that copies or loads one.
+_COPYING = frozenset(_LIBRARY + name for name in ("copy.py", "copyreg.py", "pickle.py"))
+_EMPTY = Extra(elements=0)
+
+
+def new_tracker(kind: str, frame: FrameType) -> Tracker:
+    """The tracker of a container that a frame is just making, and that has no content yet."""
+    tracker = Tracker(kind)
+    return _placed(tracker, frame if _is_program(frame.f_code.co_filename) else program_frame())
+
+
+def unbegun(container: Any, options: Options = DEFAULT) -> Tracker:
+    """A tracker for a container that has none: C code made it, or it is being made by us."""
+    kind = "dict" if isinstance(container, dict) else "list" if isinstance(container, list) else "set"
+    tracker = container._tracking = _placed(Tracker(kind, options), program_frame())
+    return tracker
+
+
+def _placed(tracker: Tracker, frame: FrameType | None) -> Tracker:
+    if frame is not None:
+        tracker.code = frame.f_code
+        tracker.lasti = frame.f_lasti
+    # The first change, or the end of `__init__`, records the making before it.
+    tracker.begun = False
+    tracker.choose_way()
+    return tracker
+
+
+def begin(container: Any, tracker: Tracker, content: Any = None) -> None:
+    """Record the making of a container, with what it holds; does nothing where that is recorded."""
+    if tracker.begun:
+        return
+    tracker.begun = True
+    options = tracker.options
+    if options.nested:
+        adopt_content(container, tracker, content)
+    if options.original:
+        tracker.original = plain_copy(container)
+    tracker.choose_way()
+    record(container, tracker, "create", new=plain(container) if options.values else MISSING, elements=size(container))
+
+
+def ready(container: Any) -> Tracker:
+    """The tracker of a container that is about to change; raises LockedError where it may not."""
+    try:
+        tracker: Tracker = container._tracking
+    except AttributeError:
+        tracker = unbegun(container)
+    if len(queue) >= tracker.limit:
+        if not tracker.begun:
+            begin(container, tracker)
+        tracker.careful()
+        if tracker.meanwhile is not None:
+            tracker.meanwhile()
+    return tracker
+
+
+class interrupted:
+    """While code of the program's runs in the midst of a change, `meanwhile` is called before each it makes itself."""
+
+    def __init__(self, tracker: Tracker, meanwhile: Callable[[], object]) -> None:
+        self._tracker = tracker
+        self._meanwhile = meanwhile
+
+    def __enter__(self) -> None:
+        self._before = self._tracker.meanwhile
+        self._tracker.meanwhile = self._meanwhile
+        self._tracker.choose_way()
+
+    def __exit__(self, *_error: object) -> None:
+        self._tracker.meanwhile = self._before
+        self._tracker.choose_way()
+
+
+def initialised(container: Any) -> bool:
+    """Whether `__init__` is called again, on a container that has a history; checks that it may change."""
+    try:
+        tracker: Tracker = container._tracking
+    except AttributeError:
+        tracker = unbegun(container)
+    if tracker.begun:
+        tracker.careful()
+        return True
+    return False
+
+
+def record_init(container: Any) -> None:
+    """Record what `__init__`, called again, has left in a container."""
+    tracker: Tracker = container._tracking
+    if tracker.options.nested:
+        adopt_content(container, tracker)
+    new = plain(container) if tracker.options.values else MISSING
+    record(container, tracker, "init", new=new, elements=size(container))
+
+
+def record(
+    container: Any,
+    tracker: Tracker,
+    action: str,
+    key: Any = MISSING,
+    old: Any = MISSING,
+    new: Any = MISSING,
+    elements: int = -1,
+) -> None:
+    """Record a change that was made. Keys and values are the program's own objects, a `Slice` or an `Element`."""
+    kind = type(key)
+    held = key if kind is Slice or kind is Attribute else Element(kept(key.value)) if kind is Element else kept(key)
+    if tracker.limit >= 0 and not tracker.site:
+        if elements < 0:
+            note((tracker, action, time_ns(), held, kept(old), kept(new), pending.here()))
+        else:
+            extra = Extra(elements=elements) if elements else _EMPTY
+            note((tracker, action, time_ns(), held, kept(old), kept(new), pending.here(), extra))
+        return
+    extra = _extra(container, tracker, key, old, new, elements)
+    note((tracker, action, time_ns(), held, kept(old), kept(new), pending.here(), extra))
+    if pending.sinks.eager or len(queue) >= LIMIT:
+        # It may be one that holds this container which is observed.
+        drain()
+
+
+def _extra(container: Any, tracker: Tracker, key: Any, old: Any, new: Any, elements: int) -> Extra:
+    options = tracker.options
+    frozen_key = frozen_old = frozen_new = snapshot = stack = ""
+    code, lasti, cut = None, -1, False
+    if options.values:
+        if type(key) is Slice:
+            key = tuple(key)
+        elif type(key) is Element:
+            key = key.value
+        elif type(key) is Attribute:
+            key = str.__str__(key)
+        (frozen_key, cut_key), (frozen_old, cut_old), (frozen_new, cut_new) = _frozen(key), _frozen(old), _frozen(new)
+        cut = cut_key or cut_old or cut_new
+    if options.snapshot:
+        snapshot, cut_snapshot = freeze(plain(container), child_id)
+        cut = cut or cut_snapshot
+    if tracker.site or options.stack:
+        frame = program_frame()
+        if frame is not None:
+            if tracker.site:
+                code, lasti = frame.f_code, frame.f_lasti
+            if options.stack:
+                stack = _stack(frame)
+    paths: Any = ()
+    if tracker.parents is not None:
+        from otelprov.containers.links import paths as ways
+
+        paths = ways(tracker)
+    return Extra(paths, elements, frozen_key, frozen_old, frozen_new, cut, snapshot, stack, code, lasti)
+
+
+def _frozen(value: Any) -> tuple[str, bool]:
+    return ("", False) if value is MISSING else freeze(value, child_id)
+
+
+def child_id(value: Any) -> tuple[str, str] | None:
+    """Id and kind of a tracked container, None for everything else; for `freeze`."""
+    tracker = tracker_of(value)
+    if tracker is None:
+        return None
+    from otelprov.containers.joined import id_of
+
+    return id_of(tracker), tracker.kind
+
+
+def program_frame() -> FrameType | None:
+    """The innermost frame that is neither ours nor of what copies and loads objects."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if _is_program(frame.f_code.co_filename):
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def _is_program(file: str) -> bool:
+    return file not in _COPYING and not file.startswith(_OWN)
+
+
+def _stack(frame: FrameType | None) -> str:
+    lines: list[str] = []
+    while frame is not None and len(lines) < _MOST_FRAMES:
+        code = frame.f_code
+        lines.append(f"{code.co_filename}:{frame.f_lineno} {code.co_qualname}")
+        frame = frame.f_back
+    return "\n".join(reversed(lines))
+
+
+def plain(container: Any) -> Any:
+    """What a container holds, as a built-in one; calls nothing of a subclass's."""
+    if isinstance(container, dict):
+        return dict.copy(container)
+    if isinstance(container, list):
+        return list.copy(container)
+    return set.copy(container) if isinstance(container, set) else dict(attributes_of(container))
+
+
+def size(container: Any) -> int:
+    """The number of elements; calls nothing of a subclass's."""
+    if isinstance(container, dict):
+        return dict.__len__(container)
+    return list.__len__(container) if isinstance(container, list) else set.__len__(container)
+
+
+def adopted(container: Any, tracker: Tracker, key: Any, value: Any, memo: dict[int, tuple[Any, Any]]) -> Any:
+    """What to store instead of a value, where containers in containers are tracked."""
+    from otelprov.containers.nested import adopt
+
+    return adopt(container, tracker, key, value, memo)
+
+
+def released(container: Any, tracker: Tracker, key: Any, value: Any) -> None:
+    """A value is no longer in a container."""
+    if value is not MISSING and tracker_of(value) is not None:
+        from otelprov.containers.links import release
+
+        release(container, tracker, key, value)
+
+
+def adopt_content(container: Any, tracker: Tracker, content: Any = None) -> None:
+    """Track the containers in a container; `content` is what that was made from, which may hold itself."""
+    memo: dict[int, tuple[Any, Any]] = {} if content is None else {id(content): (content, container)}
+    if isinstance(container, dict):
+        for key, value in list(dict.items(container)):
+            stored = adopted(container, tracker, key, value, memo)
+            if stored is not value:
+                dict.__setitem__(container, key, stored)
+        return
+    if isinstance(container, list):
+        for index, value in enumerate(list.copy(container)):
+            stored = adopted(container, tracker, index, value, memo)
+            if stored is not value:
+                list.__setitem__(container, index, stored)
+        return
+    for value in set.copy(container):
+        adopted(container, tracker, MISSING, value, memo)
+
