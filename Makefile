@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: setup demo test lint fmt generate lock overlays backends fuzz kill goodruns outage bench evaluate bench-containers test-heavy clean
+.PHONY: setup demo test lint fmt generate lock overlays backends fuzz kill goodruns outage machines bench evaluate bench-containers test-heavy clean
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml constraints.txt
@@ -47,6 +47,7 @@ overlays: $(STAMP)
 
 backends: $(STAMP)
 	$(BIN)/python tools/backends.py
+	$(BIN)/python tools/kafka.py
 
 # Coverage-guided fuzzing of every decoder, SECONDS for each; what is found is left in fuzz-out.
 SECONDS ?= 60
@@ -70,6 +71,11 @@ goodruns: $(STAMP)
 OUTAGE_SPANS ?= 360000
 outage: $(STAMP) backends
 	OUTAGE_SPANS=$(OUTAGE_SPANS) $(BIN)/python -m pytest -s tests/e2e/test_outage.py
+
+# The same operations on tracked and built-in containers, a million of them.
+STEPS ?= 1000000
+machines: $(STAMP)
+	MACHINE_STEPS=$(STEPS) $(BIN)/python -m pytest -s tests/containers/test_machines.py
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py

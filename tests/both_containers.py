@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One operation on a tracked container and on a plain subclass of the built-in: what each did, and what was recorded."""
+"""One operation on a tracked container and on a plain subclass of the built-in: what each did and recorded."""
 
 from __future__ import annotations
 
@@ -163,7 +163,8 @@ class Replayed:
 
     def assert_is(self, container: Any) -> None:
         content = self.content
-        assert not content.unfitting and not content.gaps and not content.unknown, content
+        doubts = (content.unfitting, content.gaps, content.unknown)
+        assert doubts == ([], [], False), content
         if content.kind == "set":
             assert sorted(map(repr, content.value)) == sorted(map(repr, set.copy(container)))
         else:

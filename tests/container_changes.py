@@ -41,6 +41,11 @@ def told(recorded: Recorded, *wanted: str) -> list[tuple[Any, ...]]:
     return [tuple(about.get(f"provenance.container.{name}") for name in wanted) for about in found]
 
 
+def process_of(recorded: Recorded) -> str:
+    """Id of the process that recorded the changes."""
+    return str(recorded.spans(MUTATIONS)[0].attributes[names.PROVENANCE_PROCESS_ID])
+
+
 def sequence(spans: list[Span]) -> list[int]:
     """The sequence numbers of everything of ours, sorted."""
     of_events = [event.attributes[names.PROVENANCE_SEQ] for span in spans for event in span.events]

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, NamedTuple
 
-from hypothesis import strategies as st
-
 from both_containers import Index, Mapping, Unhashable, failing
+from hypothesis import strategies as st
 
 _VALUES: list[Any] = [0, 1, 2, 3, 4, True, False, 1.0, 2.5, "a", "b", "", None, b"b", (1, "t"), -1, 10**30]
 VALUES = st.sampled_from(_VALUES)
@@ -169,7 +168,7 @@ LIST: list[Operation] = [
     lambda x, c: x.__init__(c.values),
     lambda x, c: x.__init__(c.iterable(x)) if c.source % 14 != 8 else None,
     lambda x, c: x.copy(),
-    lambda x, c: x + [1],
+    lambda x, c: operator.add(x, [1]),
     lambda x, c: x * 2,
     lambda x, c: x[c.a :],
     lambda x, c: list(reversed(x)),

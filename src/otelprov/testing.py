@@ -38,7 +38,9 @@ class Recorded:
     def lines(self) -> list[bytes]:
         """The whole lines of all journals, in order of file name."""
         files = sorted((self.home / "journal").glob("*.jsonl"))
-        return [line for file in files for line in file.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+        lines = [line for file in files for line in file.read_bytes().splitlines(keepends=True)]
+        # An empty one is what is left of a write that a signal handler has broken off.
+        return [line for line in lines if line.endswith(b"\n") and line != b"\n"]
 
     def spans(self, kind: str = "") -> list[Span]:
         """All spans, or those of one `provenance.kind`, in the order in which they ended."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a container remembers of its changes, what it was at first, and how it is locked."""
+"""What a container remembers of its changes, for every thread and task."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import pytest
 
 import otelprov
 from otelprov import testing
+from otelprov.capture import held
 from otelprov.containers import (
     MISSING,
     Change,
     ForgottenError,
-    LockedError,
     TrackedDict,
     TrackedList,
     TrackedObject,
     TrackedSet,
-    locking,
+    pending,
     track,
     tracked,
     tracking,
@@ -104,40 +104,6 @@ def test_history_has_a_limit_and_says_what_is_forgotten() -> None:
     assert tracking(usual).first == 2001
 
 
-def test_what_a_container_was_at_first() -> None:
-    plain: dict[str, Any] = {"a": [1, {"b": 2}], "s": {1}}
-    made: Any = track(plain, nested=True, original=True)
-    made["a"][1]["b"] = 3
-    made["a"].append(4)
-    made["s"].clear()
-    del made["s"]
-    was = tracking(made).original
-    assert was == {"a": [1, {"b": 2}], "s": {1}}
-    assert type(was) is dict
-    assert type(was["a"][1]) is dict
-    was["a"].append("mine")
-    assert tracking(made).original == {"a": [1, {"b": 2}], "s": {1}}
-    # Also of what lies inside, which has the same options.
-    assert tracking(made["a"][1]).original == {"b": 2}
-    plain["a"][1]["b"] = 9
-    assert tracking(made).original["a"][1] == {"b": 2}
-    assert tracking(track({3}, original=True)).original == {3}
-
-    flat = track([[1]], original=True)
-    flat[0].append(2)
-    assert tracking(flat).original == [[1]]
-    with pytest.raises(ValueError, match="made without original=True"):
-        _ = tracking(track({})).original
-
-    @tracked(original=True)
-    class Model:
-        def __init__(self) -> None:
-            self.__dict__["loaded"] = [1]
-            self.x = 1
-
-    assert tracking(Model()).original == {"loaded": [1]} or tracking(Model()).original == {"loaded": [1], "x": 1}
-
-
 def test_options_are_checked() -> None:
     for options, why in (
         ({"neste": True}, "'neste' is no option of a tracked container: did you mean nested"),
@@ -174,54 +140,6 @@ def test_track_makes_the_kind_that_it_is_given() -> None:
     assert again == made
     again["b"] = [2]
     assert "b" not in made
-
-
-def test_locked_means_unchanged() -> None:
-    held: Any
-    for held, attempts in (
-        (
-            track({"a": 1}, name="held"),
-            (lambda c: c.update(b=2), lambda c: c.pop("a"), lambda c: c.__setitem__("a", 2)),
-        ),
-        (track([3, 1], name="held"), (lambda c: c.append(2), lambda c: c.sort(), lambda c: c.__delitem__(0))),
-        (track({1}, name="held"), (lambda c: c.add(2), lambda c: c.discard(1), lambda c: c.__ior__({5}))),
-    ):
-        before = held.copy()
-        held.lock()
-        for attempt in attempts:
-            with pytest.raises(
-                LockedError, match=r"'held' is locked, by test_history.py:\d+ in test_locked_means"
-            ) as found:
-                attempt(held)
-            assert found.value.name == "held"
-            assert found.value.place.startswith(__file__)
-        assert isinstance(found.value, RuntimeError)
-        assert held == before
-        assert len(held.tracking_changes()) == 1
-        assert tracking(held).locked
-        held.unlock()
-        held.unlock()
-        held.clear()
-        assert not tracking(held).locked
-        assert held.last_change().action == "clear"
-
-
-def test_locking_is_undone_at_the_end() -> None:
-    held = track({}, name="held")
-    with locking(held):
-        with pytest.raises(LockedError, match=r"test_history.py:\d+ in test_locking_is_undone"), locking(held):
-            held["a"] = 1
-        with pytest.raises(LockedError):
-            held["a"] = 1
-    held["a"] = 2
-    tracking(held).lock()
-    with locking(held):
-        pass
-    with pytest.raises(LockedError):
-        held["a"] = 1
-    assert held == {"a": 2}
-    with pytest.raises(TypeError, match="a tracked container is needed"), locking({}):
-        pass
 
 
 def test_threads_lose_nothing() -> None:
@@ -281,30 +199,6 @@ def test_tasks_take_turns_and_actors_do_not_mix() -> None:
     assert actors[-1] == "main"
 
 
-def test_locking_in_one_task_is_seen_by_all() -> None:
-    shared = track({}, name="shared")
-
-    async def main() -> None:
-        inside, done = asyncio.Event(), asyncio.Event()
-
-        async def locker() -> None:
-            with locking(shared):
-                inside.set()
-                await done.wait()
-
-        async def writer() -> None:
-            await inside.wait()
-            with pytest.raises(LockedError, match="locker: unlock it"):
-                shared["x"] = 1
-            done.set()
-
-        await asyncio.gather(locker(), writer())
-        shared["x"] = 2
-
-    asyncio.run(main())
-    assert shared == {"x": 2}
-
-
 def test_the_id_is_that_of_the_journal(tmp_path: Path) -> None:
     with testing.recording(tmp_path) as recorded:
         made = track({}, name="made")
@@ -354,3 +248,27 @@ def test_the_public_names_are_there_and_lazy() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         otelprov.containers.nothing  # noqa: B018
     assert typing.get_origin(TrackedDict[str, int]) is TrackedDict
+
+
+def test_what_another_thread_has_in_hand_is_waited_for(tmp_path: Path) -> None:
+    made = track([], name="made", history=None)
+    in_hand, go_on = threading.Event(), threading.Event()
+
+    def slow(batch: list[Any]) -> None:
+        in_hand.set()
+        go_on.wait(10)
+        packed.extend(batch)
+
+    packed: list[Any] = []
+    pack, pending.sinks.pack = pending.sinks.pack, slow
+    try:
+        made.append(1)
+        other = threading.Thread(target=pending.drain)
+        other.start()
+        assert in_hand.wait(10)
+        threading.Timer(0.1, go_on.set).start()
+        held.hand_on()
+        assert [entry[1] for entry, _number in packed if entry[0] is made._tracking] == ["create", "append"]
+        other.join()
+    finally:
+        pending.sinks.pack = pack

@@ -9,18 +9,14 @@ import gc
 import json
 import threading
 import weakref
-from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from otelprov.containers import (
     LockedError,
     TrackedDict,
     TrackedList,
-    TrackedObject,
     TrackedSet,
     observe,
     track,
@@ -64,6 +60,7 @@ def test_plain_containers_inside_become_tracked_with_the_path() -> None:
     assert locations(cart["tags"]) == ["cart['tags']{'b'}"]
     assert locations(cart["deep"]["er"]["still"]) == ["cart['deep']['er']['still']['x']"]  # type: ignore[index, call-overload]
     assert tracking(cart["deep"]["er"]).changes()[0].action == "create"  # type: ignore[index, call-overload]
+    assert tracking(cart["items"]).name.startswith("list test_nested.py:")
     assert json.dumps(cart["items"]) == '[{"price": 1}, {"price": 3}]'
 
 
@@ -116,6 +113,34 @@ def test_a_container_in_two_places_has_two_paths_and_one_that_is_taken_out_none(
     assert tracker_of(shared).parents is None  # type: ignore[union-attr]
 
 
+def test_an_index_is_that_of_the_moment() -> None:
+    class Never:
+        def __eq__(self, other: object) -> bool:
+            raise AssertionError("compared")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    child: Any = track({}, name="child", nested=True)
+    row: Any = track([child], name="row", nested=True)
+    row[:0] = [Never() for _ in range(100)]
+    child["x"] = 1
+    assert locations(child) == ["row[100]['x']"]
+    # It is looked for where it was last.
+    assert [link.hints for link in tracker_of(child).parents.values()] == [[100]]  # type: ignore[union-attr]
+    row.append(child)
+    child["x"] = 2
+    assert [keys for _root, keys in _paths(child)] == [(100,), (101,)]
+    del row[100]
+    row.insert(0, Never())
+    row.pop()
+    assert tracker_of(child).parents is None  # type: ignore[union-attr]
+    # Taken out where it was never looked for since it moved.
+    row.append(child)
+    row.insert(0, Never())
+    del row[-1]
+    assert tracker_of(child).parents is None  # type: ignore[union-attr]
+
+
 def test_parents_that_are_gone_are_no_way() -> None:
     child: Any = track({}, name="child")
     parent: Any = track({"c": child}, name="parent", nested=True)
@@ -166,6 +191,16 @@ def test_very_deep_and_very_wide_structures() -> None:
     while type(level) is TrackedDict:
         level, depth = next(iter(level.values()), None), depth + 1
     assert depth > 100
+    whole: Any = track({}, name="chain", nested=True)
+    chain = whole
+    for _ in range(1000):
+        chain["next"] = {}
+        chain = chain["next"]
+    chain["x"] = 1
+    # As far up as anybody reads.
+    assert [len(keys) for _root, keys in _paths(chain)] == [200]
+    whole["next"]["next"]["x"] = 1
+    assert locations(whole["next"]["next"]) == ["chain['next']['next']['next']", "chain['next']['next']['x']"]
     many = track({}, name="many", nested=True)
     holders = [track([many], name=f"h{number}", nested=True) for number in range(50)]
     many["x"] = 1
@@ -192,7 +227,9 @@ def test_objects_hold_and_are_held() -> None:
     assert locations(order.notes["a"]) == ["order.notes['a']"]
     orders: Any = track([order], name="orders", nested=True)
     order.lines[0]["price"] = 3
+    before = order.notes
     order.notes = {}
+    assert tracker_of(before).parents is None  # type: ignore[union-attr]
     assert locations(order.lines[0])[-1] == "orders[0].lines[0]['price']"
     assert locations(order)[-1] == "orders[0].notes"
     node: Any = Node()
@@ -235,7 +272,8 @@ def test_observers_of_the_outermost_see_what_is_inside() -> None:
     with observe(root, lambda change: seen.append(change.location)):
         root["a"][0]["x"] = 1
         root["a"].append(2)
-    assert seen == ["['a'][0]['x']", "['a'][1:2]"] or seen == ["['a'][0]['x']", "['a'][1]"] or len(seen) == 2
+        root["a"][0]["x"] = 2
+    assert seen == ["['a'][0]['x']", "['a']", "['a'][0]['x']"]
 
 
 def test_copies_have_parents_of_their_own() -> None:
@@ -287,115 +325,3 @@ def _walk(root: Any, keys: Any) -> Any:
     for key in keys:
         root = getattr(root, str(key)) if type(key) is Attribute else root[key]
     return root
-
-
-def _inside(container: Any) -> list[tuple[Any, Any]]:
-    if isinstance(container, dict):
-        return list(container.items())
-    if isinstance(container, list):
-        return list(enumerate(container))
-    if isinstance(container, set):
-        return []
-    return [(Attribute(name), value) for name, value in vars(container).items()]
-
-
-def _ways(container: Any, universe: list[Any], seen: list[Any]) -> list[tuple[Any, tuple[Any, ...]]]:
-    """The ways by another way: every container is asked whether it holds this one."""
-    found = [
-        (root, (*keys, key))
-        for parent in universe
-        if not any(parent is other for other in seen)
-        for key, value in _inside(parent)
-        if value is container
-        for root, keys in _ways(parent, universe, [*seen, parent])
-    ]
-    return found or [(container, ())]
-
-
-_KEYS = ["a", "b", 0, 1, ("t", 1)]
-_NEW = st.recursive(
-    st.one_of(st.integers(0, 3), st.sampled_from("xy")),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(_KEYS), inner, max_size=3), st.sets(st.integers())
-    ),
-    max_leaves=5,
-)
-_STEP = st.tuples(st.integers(0, 30), st.integers(0, 50), st.one_of(_NEW, st.integers(100, 130)), st.integers(0, 6))
-
-
-def _do(container: Any, what: int, value: Any, place: int) -> None:
-    key = _KEYS[place % len(_KEYS)]
-    if isinstance(container, dict):
-        [
-            lambda: container.__setitem__(key, value),
-            lambda: container.pop(key, None),
-            lambda: container.update({key: value, "u": value}),
-            lambda: container.setdefault(key, value),
-            lambda: container.__ior__({key: value}),
-            lambda: container and container.popitem(),
-            lambda: place == 0 and container.clear(),
-        ][what % 7]()
-    elif isinstance(container, list):
-        index = place % (len(container) + 1)
-        [
-            lambda: container.append(value),
-            lambda: container.insert(index, value),
-            lambda: container and container.pop(index - 1),
-            lambda: container and container.__setitem__(index - 1, value),
-            lambda: container.extend([value, value]),
-            lambda: container.__setitem__(slice(index, index + 2), [value]),
-            lambda: container.__delitem__(slice(index, None)),
-            lambda: container.reverse(),
-            lambda: container.__imul__(2) if len(container) < 5 else None,
-        ][what % 9]()
-    elif isinstance(container, set):
-        container.add(place)
-    elif place % 3:
-        setattr(container, f"n{place % 2}", value)
-    elif hasattr(container, "n0"):
-        del container.n0
-
-
-@given(start=st.dictionaries(st.sampled_from(_KEYS), _NEW, max_size=3), steps=st.lists(_STEP, max_size=12))
-def test_every_path_leads_to_what_was_changed(start: dict[Any, Any], steps: list[tuple[int, int, Any, int]]) -> None:
-    root = track(start, name="root", nested=True)
-    universe: list[Any] = [root, Node()]
-    assert root == start
-    for what, chosen, value, place in steps:
-        _collect(universe)
-        container = universe[chosen % len(universe)]
-        if type(value) is int and value >= 100:
-            value = universe[value % len(universe)]
-        before = tracking(container).last_change()
-        _do(container, what, value, place)
-        _collect(universe)
-        change = tracking(container).last_change()
-        if change is None or change == before:
-            continue
-        found = change._extra().paths
-        for tracker, keys in found:
-            assert _walk(tracker.owner(), keys) is container
-        expected = [(id(tracker_of(way)), keys) for way, keys in _ways(container, universe, [container]) if keys]
-        told = Counter((id(tracker), keys) for tracker, keys in found)
-        if len(expected) <= 16:
-            assert told == Counter(expected)
-        else:
-            assert len(found) == 16
-            assert not told - Counter(expected)
-
-
-def _collect(universe: list[Any]) -> None:
-    """Add every tracked container that can be reached."""
-    for container in universe:
-        for _key, value in _inside(container):
-            assert type(value) not in (dict, list, set)
-            is_one = isinstance(value, TrackedDict | TrackedList | TrackedSet | TrackedObject | Node)
-            if is_one and not any(value is other for other in universe):
-                universe.append(value)
-
-
-@given(_NEW)
-def test_conversion_keeps_equality_and_types_of_the_rest(plain: Any) -> None:
-    made = track([plain], nested=True)
-    assert made == [plain]
-    assert json.dumps(made, default=sorted, skipkeys=True) == json.dumps([plain], default=sorted, skipkeys=True)

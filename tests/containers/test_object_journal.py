@@ -47,7 +47,7 @@ class Dynamic:
 
 def mutations(recorded: testing.Recorded) -> dict[str, list[MutationRecord]]:
     """What the journal tells, by container, each in order."""
-    pending.drain()
+    pending.settle()
     records = Records()
     for span in recorded.spans(PROVENANCE_KIND_MUTATIONS):
         read_mutations(span, span.attributes, records)

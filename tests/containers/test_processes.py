@@ -114,6 +114,22 @@ def test_a_pool_of_forked_workers_loses_nothing(tmp_path: Path) -> None:
     assert all(changes == list(range(1, len(changes) + 1)) for changes in found)
 
 
+def test_forks_beside_a_thread_that_makes_changes(tmp_path: Path) -> None:
+    program = """
+    thread = threading.Thread(target=work, args=(5_000,))
+    thread.start()
+    for _ in range(10):
+        if os.fork() == 0:
+            os._exit(0)
+        os.wait()
+    thread.join()
+    """
+    ran = run(tmp_path, BEGIN + textwrap.dedent(program))
+    assert ran.process.returncode == 0, ran.process.stderr
+    # Of nobody but the process that made them.
+    assert [sorted(changes) for changes in numbers(ran.recorded).values()] == [list(range(5_001))]
+
+
 def _killed(tmp_path: Path, program: str, until: int) -> list[list[int]]:
     """Numbers of the changes of a program that prints its id and is killed when so many changes are in its journal."""
     script = tmp_path / "program.py"

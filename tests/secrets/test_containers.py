@@ -13,11 +13,12 @@ from container_changes import change, events, made
 from secret_corpus import Item, items
 from secret_values import Secrets
 
-from otelprov.capture.scrub import kinds
+from otelprov.capture.scrub import kinds, scrub_span
 from otelprov.capture.scrub.frozen import scrub_frozen
 from otelprov.containers.actor import tracking_actor
 from otelprov.containers.change import Attribute, Element
 from otelprov.containers.pending import MISSING, Extra, drain
+from otelprov.journal.encode import EndedSpan, span_json
 from otelprov.model.values import Cut, freeze, thaw
 from otelprov.semconv import names
 from otelprov.testing import recording
@@ -185,3 +186,22 @@ def test_what_is_no_value_goes_whole(text: str) -> None:
     assert cut or scrubbed == text
     if cut:
         assert thaw(scrubbed) == Cut(-1, "[cut]")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        names.PROVENANCE_CONTAINER_NAME,
+        names.PROVENANCE_CONTAINER_LOCATION,
+        names.PROVENANCE_CONTAINER_LOCATIONS,
+        names.PROVENANCE_CONTAINER_KEY,
+        names.PROVENANCE_CONTAINER_OLD_VALUE,
+        names.PROVENANCE_CONTAINER_NEW_VALUE,
+        names.PROVENANCE_CONTAINER_SNAPSHOT,
+        names.PROVENANCE_CONTAINER_STACK,
+        names.PROVENANCE_ACTOR,
+    ],
+)
+def test_the_names_of_changes_are_scrubbed_on_any_span(name: str) -> None:
+    made_by_others = EndedSpan("x", 1, 2, 0, 3, 4, {name: f"token {TOKEN}"}, "app", [("e", 3, {name: TOKEN})])
+    assert TOKEN not in span_json(scrub_span(made_by_others))

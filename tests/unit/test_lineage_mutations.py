@@ -16,10 +16,11 @@ from otelprov import semconv as names
 from otelprov.ingest.sift import record_span
 from otelprov.lineage.derive import derive_run
 from otelprov.lineage.extract import extract
+from otelprov.model.containers import ContainerSummary
 from otelprov.model.records import MutationRecord
 from otelprov.model.span import Span
 from otelprov.store import open_store
-from otelprov.store.contract import Bounds, ContainerSummary, Store
+from otelprov.store.contract import Bounds, Store
 
 
 @pytest.fixture
@@ -70,6 +71,15 @@ def test_every_field_of_a_change_is_read() -> None:
         at(3) + 2000, -1, "['items']", "", "", "", "", last.new_digest, "3", False, "", "",
     )  # fmt: skip
     assert last.new_digest.startswith("k:")
+
+
+def test_log_records_alone_tell_the_same() -> None:
+    spans = program().spans
+    told = extract([record for span in spans for record in as_records(span)]).mutations
+    # A record knows the span that was current, not the block that the change would have been told in.
+    bare = [change._replace(span_id=change.parent_id, parent_id="") for change in extract(spans).mutations]
+    assert len(told) == 5
+    assert told == bare
 
 
 def test_a_backend_that_makes_everything_text_changes_nothing() -> None:

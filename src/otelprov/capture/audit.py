@@ -12,6 +12,7 @@ from typing import Any
 from otelprov.capture import file_writes, files, producers, threads
 from otelprov.capture.fingerprint import version_before
 from otelprov.capture.guard import guard
+from otelprov.capture.held import hand_on
 from otelprov.capture.inside import is_inside, quietly
 from otelprov.capture.naming import absolute_path, is_compiled_code, note_temporary
 from otelprov.capture.recorder import current
@@ -60,6 +61,8 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
         # What this process has written, the new one may read at once.
         with guard("telling producers"):
             producers.tell()
+        if event == "os.exec":
+            hand_on()
 
 
 def _opening(path: Any, mode: Any, flags: Any) -> None:

@@ -178,11 +178,14 @@ class Recorder:
             values[PROVENANCE_PROCESS_RECORDS] = number
         return event, time_ns, values
 
-    def numbers(self, count: int) -> list[int]:
-        """So many sequence numbers, for records that the caller makes itself: all of them must get into the journal."""
+    def add_numbers(self, numbers: list[int], count: int) -> None:
+        """Add so many sequence numbers, for records that the caller makes itself: all must get into the journal.
+
+        None is lost where a signal handler raises in between: they are in the list before one can.
+        """
         if self.announce is not None:
             self._announce()
-        return list(itertools.islice(self._sequence, count))
+        numbers.extend(itertools.islice(self._sequence, count))
 
     def put(self, span: EndedSpan) -> None:
         """Put an ended span, ours or another's, into the journal and on to whoever else wants ours."""

@@ -9,18 +9,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from otelprov.cli.container_text import names_and_locations
 from otelprov.cli.runs import since_time
 from otelprov.errors import NotFoundError, UsageError
 from otelprov.export.text import counted
 from otelprov.lineage.locations import steps
 from otelprov.lineage.restoring import Part, Point, Restored, restore
+from otelprov.model.containers import ContainerSummary
 from otelprov.model.records import MutationRecord
-from otelprov.store.contract import END_OF_TIME, ContainerSummary, RunDetail, Store
+from otelprov.store.contract import END_OF_TIME, RunDetail, Store
 
 _MOST_NAMED = 5
 _MIN_PREFIX = 4
 # A time in nanoseconds, as `--json` gives it, is longer than any number of a change.
 _NANOSECONDS = re.compile(r"\d{16,19}")
+# A change of a container inside: its id, or the number at the end of it, and the number of the change.
+_INSIDE = re.compile(r"((?:[0-9a-f]{1,32}-)?\d{1,15}):(\d{1,15})")
 
 
 def chosen(known: Sequence[ContainerSummary], wanted: str, run: str) -> list[ContainerSummary]:
@@ -65,10 +69,16 @@ class Wanted:
             if (
                 actor.fullmatch(change.actor)
                 and action.fullmatch(change.action)
-                # Also where another container that holds it has it.
-                and (location.fullmatch(change.location) or location.fullmatch(f"{change.name}{change.location}"))
+                and (not self.location or any(map(location.fullmatch, _places(change))))
             ):
                 yield change
+
+
+def _places(change: MutationRecord) -> Iterator[str]:
+    """Where a change was made, with and without the name of the container, in each one that holds it."""
+    for name, location in ((change.name, change.location), *names_and_locations(change.locations or "[]")):
+        yield location
+        yield f"{name}{location}"
 
 
 def _pattern(glob: str) -> re.Pattern[str]:
@@ -103,7 +113,13 @@ class Histories:
         return found[0]
 
     def point(self, of: ContainerSummary, text: str, process: str) -> Point:
-        """The point that a number of a change, or a time, stands for."""
+        """The point that a number of a change, one of a container inside (`3:12`), or a time stands for."""
+        inside = _INSIDE.fullmatch(text)
+        if inside is not None:
+            which = inside[1] if "-" in inside[1] else f"{of.container.rpartition('-')[0]}-{inside[1]}"
+            if which not in self._known:
+                raise NotFoundError(f"Looking for point {text!r} of {of.names[0]}: the run has no container {which}")
+            return self.point(self._known[which], inside[2], process)
         number = int(text) if text.isdecimal() and not _NANOSECONDS.fullmatch(text) else -1
         spread = {one: span for one, span in of.processes.items() if one.startswith(process)}
         if not spread:
@@ -112,8 +128,10 @@ class Histories:
         if number >= 0:
             within = {one: span for one, span in spread.items() if span[0] <= number <= span[1]}
             if not within:
-                last = max(span[1] for span in spread.values())
-                raise NotFoundError(f"Looking for change {number} of {of.names[0]}: its changes go from 1 to {last}")
+                ends = [end for span in spread.values() for end in span]
+                raise NotFoundError(
+                    f"Looking for change {number} of {of.names[0]}: its changes go from {min(ends)} to {max(ends)}"
+                )
             spread = within
         if len(spread) > 1:
             raise UsageError(

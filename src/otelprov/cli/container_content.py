@@ -11,7 +11,7 @@ from otelprov.cli.output import note, styled, write_json, write_lines
 from otelprov.export.text import moment, printable
 from otelprov.lineage.differences import Difference, differences
 from otelprov.lineage.restoring import Restored
-from otelprov.store.contract import ContainerSummary
+from otelprov.model.containers import ContainerSummary
 
 _DIFFERENT, _PARTIAL = 1, 5
 _MOST_OF_A_VALUE = 200

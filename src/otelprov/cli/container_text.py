@@ -113,18 +113,25 @@ def row(change: MutationRecord, steps: Steps, name: str) -> tuple[str, ...]:
     if change.elements >= 0 and not old and not new:
         new = f"{change.elements:,} elements"
     code = f"{os.path.basename(change.code_file)}:{change.code_line}" if change.code_file else ""
-    above = "" if change.name == name else change.name
     return (
         str(change.change) if change.change >= 0 else "?",
         clock(change.time),
         change.action,
-        f"{above}{change.location}",
+        location_in(change, name),
         old,
         new,
         change.actor,
         code,
         step_name(change, steps),
     )
+
+
+def location_in(change: MutationRecord, name: str) -> str:
+    """Where a change was made, as seen from the container of a name; behind the name of another one where not in it."""
+    if change.name == name:
+        return change.location
+    others = dict(reversed(names_and_locations(change.locations))) if change.locations else {}
+    return others.get(name, f"{change.name}{change.location}")
 
 
 HEADINGS = ("#", "time", "action", "location", "old", "new", "actor", "code", "step")
@@ -193,13 +200,11 @@ def as_json_object(change: MutationRecord, steps: Steps) -> dict[str, Any]:
     return found
 
 
-def names_and_locations(text: str) -> list[list[str]]:
+def names_and_locations(text: str) -> list[tuple[str, str]]:
     """Further places of a change: pairs of the outermost container's name and the location in it."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return []
     pairs = found if isinstance(found, list) else []
-    return [
-        pair for pair in pairs if isinstance(pair, list) and len(pair) == 2 and all(type(one) is str for one in pair)
-    ]
+    return [(pair[0], pair[1]) for pair in pairs if isinstance(pair, list) and list(map(type, pair)) == [str, str]]

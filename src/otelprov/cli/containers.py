@@ -17,7 +17,8 @@ from otelprov.cli.output import json_option, note, stream_json, table, write_jso
 from otelprov.cli.stored import up_to_date_store
 from otelprov.errors import UsageError
 from otelprov.export.text import moment, printable
-from otelprov.store.contract import END_OF_TIME, Bounds, ContainerSummary, RunDetail
+from otelprov.model.containers import ContainerSummary
+from otelprov.store.contract import END_OF_TIME, Bounds, RunDetail
 
 _PAGE = 50
 _MOST_LISTED = 3
@@ -35,9 +36,9 @@ _ANY_NUMBER = (-1, END_OF_TIME)
 @click.option("--until", metavar="TIME", help="Only changes until then.")
 @click.option("--from", "first", type=click.IntRange(min=0), metavar="N", help="Only changes from this number on.")
 @click.option("--to", "last", type=click.IntRange(min=0), metavar="N", help="Only changes up to this number.")
-@click.option("--at", metavar="N", help="What it held after change N.")
+@click.option("--at", metavar="N", help="What it held after change N, or after M:N, change N of container M inside.")
 @click.option("--at-time", metavar="TIME", help="What it held at a time.")
-@click.option("--diff", nargs=2, metavar="A B", help="What differs between two points, numbers or times.")
+@click.option("--diff", nargs=2, metavar="A B", help="What differs between two points: N, M:N or times.")
 @click.option("--process", default="", metavar="ID", help="Of a container that went on in several processes, this one.")
 @json_option
 @click.pass_context
@@ -59,7 +60,7 @@ def containers(
     process: str,
     as_json: bool,
 ) -> None:
-    """Show which tracked containers a run changed; with NAME, every change of that container.
+    """Show who changed which tracked container, when.
 
     \b
     Example:
@@ -69,7 +70,8 @@ def containers(
       otelprov containers last cart --at 12
       otelprov containers last cart --diff 12 20
 
-    RUN is the beginning of a run's id; 'last' is the newest run. NAME is a name, a pattern such as 'cart*', or
+    RUN is the beginning of a run's id; 'last' is the newest run. Without NAME there is a line for each container
+    that the run changed, with it one for each change. NAME is a name, a pattern such as 'cart*', or
     the beginning of a container's id; containers inside it are shown with it. Exit status 1 where --diff finds
     a difference, 5 where --at or --diff can't tell the content exactly.
     """
@@ -106,7 +108,7 @@ def containers(
             for change in store.mutations(run.summary.run_id, ids, bounds=bounds, changes=numbers, newest=newest)
             if change.process_id.startswith(process)
         )
-        page = Page(changes, limit, sum(one.changes for one in found) if newest else 0)
+        page = Page(changes, limit, sum(map(_told, found)) if newest else 0)
         steps = {(step.trace_id, step.span_id): step.name for step in run.steps}
         if as_json:
             head = _about(run) | {"name": name, "containers": [asdict(one) for one in found]}
@@ -139,6 +141,11 @@ def _listed(one: ContainerSummary) -> tuple[str, ...]:
     changes = f"{one.changes:,}" + (f" ({one.missing:,} missing)" if one.missing else "")
     times = moment(one.first, seconds=True), moment(one.last, seconds=True)
     return (_some(one.names), one.container, one.types[0], changes, *times, _some(one.actors), _some(steps))
+
+
+def _told(one: ContainerSummary) -> int:
+    """How many changes there are, the making included."""
+    return one.changes + any(first == 0 for first, _ in one.processes.values())
 
 
 def _some(words: Sequence[str]) -> str:

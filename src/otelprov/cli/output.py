@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import click
@@ -22,6 +23,7 @@ _ROLES: dict[str, dict[str, Any]] = {
     "note": {"fg": "yellow"},
 }
 _GAP = "  "
+_ITEMS_AT_ONCE = 1000
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,8 +41,10 @@ def stream_json(head: Mapping[str, Any], key: str, items: Iterable[Any], tail: C
     """As `write_json`, with a list under `key` that may be too long to be held, and what is known after it."""
     click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **head})[:-1], nl=False)
     click.echo(f", {json.dumps(key)}: [", nl=False)
-    for number, item in enumerate(items):
-        click.echo(f"{', ' if number else ''}{json.dumps(item)}", nl=False)
+    written, comma = map(json.dumps, items), ""
+    while some := list(islice(written, _ITEMS_AT_ONCE)):
+        click.echo(comma + ", ".join(some), nl=False)
+        comma = ", "
     rest = json.dumps(tail())[1:-1]
     click.echo(f"]{', ' if rest else ''}{rest}}}")
 

@@ -27,21 +27,29 @@ class Plan:
     assignment to its name is not noticed.
     """
 
-    __slots__ = ("names", "only", "options", "owner", "places", "slot")
+    __slots__ = ("keys", "names", "only", "options", "owner", "places", "slot")
 
     def __init__(self, owner: type, options: Options, only: frozenset[str] | None) -> None:
         self.owner = owner
         self.options = options
         self.only = only
+        self.keys: dict[str, Attribute | None] = {}
         self.names: dict[str, Attribute] = {}
         self.places: dict[str, Place] = {}
         self.slot: Any = next(base.__dict__["_tracking"] for base in owner.__mro__ if "_tracking" in base.__dict__)
 
-    def records(self, name: str) -> bool:
-        """Whether changes of an attribute are recorded; those with two underscores on both sides never are."""
+    def key(self, name: str) -> Attribute | None:
+        """The key of an attribute in a change; None where its changes are not recorded, as of `__class__`."""
+        try:
+            return self.keys[name]
+        except (KeyError, TypeError):
+            pass
         if type(name) is not str or (name.startswith("__") and name.endswith("__")):
-            return False
-        return self.only is None or name in self.only
+            return None
+        key = Attribute(name) if self.only is None or name in self.only else None
+        if len(self.keys) < _MOST_NAMES:
+            self.keys[name] = key
+        return key
 
     def place(self, name: str) -> Place | None:
         """Where `object.__setattr__` stores a value, calling nothing; None where it calls, or we can't say."""
@@ -51,15 +59,24 @@ class Plan:
             return self._learn(name)
 
     def _learn(self, name: str) -> Place | None:
-        if not self.records(name) or len(self.places) >= _MOST_NAMES:
+        key = self.key(name)
+        if key is None or len(self.places) >= _MOST_NAMES:
             return None
-        found = next((base.__dict__[name] for base in self.owner.__mro__ if name in base.__dict__), MISSING)
+        found = self._on_class(name)
         if type(found) is MemberDescriptorType:
-            self.places[name] = Attribute(name), found
-        elif not (hasattr(type(found), "__set__") or hasattr(type(found), "__delete__")) and _has_dict(self.owner):
-            key = self.names[name] = Attribute(name)
+            self.places[name] = key, found
+        elif not self.is_described(name) and _has_dict(self.owner):
+            self.names[name] = key
             self.places[name] = key, None
         return self.places.get(name)
+
+    def is_described(self, name: str) -> bool:
+        """Whether a property or another descriptor decides what an assignment means."""
+        kind = type(self._on_class(name))
+        return hasattr(kind, "__set__") or hasattr(kind, "__delete__")
+
+    def _on_class(self, name: str) -> Any:
+        return next((base.__dict__[name] for base in self.owner.__mro__ if name in base.__dict__), MISSING)
 
 
 def plan_of(kind: type) -> Plan:
@@ -98,21 +115,23 @@ _inside = _Inside()
 class Assigning:
     """While the class's own code assigns: the names that this has recorded of the same object, in this thread."""
 
-    __slots__ = ("names", "tracker")
+    __slots__ = ("before", "names", "tracker")
 
     def __init__(self, tracker: Tracker) -> None:
         self.tracker = tracker
+        self.before = ALWAYS
         self.names: set[str] = set()
 
     def __enter__(self) -> set[str]:
         _inside.frames.append(self)
         # The short way does not tell us.
+        self.before = self.tracker.limit
         self.tracker.limit = ALWAYS
         return self.names
 
     def __exit__(self, *_exc: object) -> None:
         _inside.frames.remove(self)
-        if all(frame.tracker is not self.tracker for frame in _inside.frames):
+        if self.before != ALWAYS:
             self.tracker.choose_way()
 
 

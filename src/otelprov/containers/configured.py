@@ -67,7 +67,7 @@ def configure(source: str | os.PathLike[str] | Mapping[str, Any]) -> Configurati
     `pip install 'otelprov[yaml]'`. A file names code of the program (`call: module:function`), so it is to be as well
     kept as the program: one that everybody may write is refused.
     """
-    return _set_up(source if isinstance(source, Mapping) else read(os.fspath(source)), at_once=True)
+    return _set_up(read(os.fspath(source)) if isinstance(source, str | os.PathLike) else source, at_once=True)
 
 
 def from_environment() -> None:

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import copyreg
 import dataclasses
-import dis
-import enum
-import itertools
+import functools
 import struct
-import types
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar, overload
@@ -24,11 +21,13 @@ from otelprov.containers.objects import (
     delete_plainly,
     delete_through,
     reads_plainly,
+    remember_original,
     set_guarded,
     set_plainly,
     set_through,
 )
 from otelprov.containers.options import options_from
+from otelprov.containers.trackable import check, check_super
 from otelprov.containers.tracker import Options
 
 T = TypeVar("T", bound=type)
@@ -74,68 +73,24 @@ def _names(only: Collection[str]) -> frozenset[str]:
 
 
 def _tracked(cls: Any, options: Options, only: frozenset[str] | None) -> Any:
-    _check(cls)
+    check(cls)
     if _is_frozen(cls):
         return cls
     if hasattr(cls, "_tracking"):
         # It, or one that it inherits from, is tracked: only the options are its own.
         plan_for(cls, options, only)
+        if _has_original(cls, options):
+            type.__setattr__(cls, "__init__", _initialiser(cls))
         return cls
+    check_super(cls)
     made = _stand_in(cls, options)
     plan_for(made, options, only)
     return made
 
 
-def _check(cls: Any) -> None:
-    if not isinstance(cls, type):
-        raise TypeError(
-            f"@tracked is for classes, not {type(cls).__name__}: for a dict, list or set there is otelprov.track"
-        )
-    if issubclass(cls, enum.Enum):
-        raise TypeError(
-            f"@tracked on {cls.__qualname__}: the members of an Enum are constants, there is nothing to record"
-        )
-    if issubclass(cls, (dict, list, set)):
-        raise TypeError(
-            f"@tracked on {cls.__qualname__}: a {_builtin(cls)} is more than its attributes, "
-            f"inherit from otelprov.Tracked{_builtin(cls).capitalize()} instead"
-        )
-    if cls.__itemsize__:
-        raise TypeError(f"@tracked on {cls.__qualname__}: its instances have no room for a slot")
-    for function in _functions(cls):
-        if _calls_super_by_name(function.__code__, cls.__name__):
-            raise TypeError(
-                f"@tracked on {cls.__qualname__}: {function.__qualname__} calls super({cls.__name__}, ...), which "
-                "would find itself again, because another class stands for the decorated one: write super()"
-            )
-
-
-def _builtin(cls: type) -> str:
-    return next(kind.__name__ for kind in (dict, list, set) if issubclass(cls, kind))
-
-
 def _is_frozen(cls: type) -> bool:
     params = cls.__dict__.get("__dataclass_params__")
     return params is not None and bool(getattr(params, "frozen", False))
-
-
-def _functions(cls: type) -> Iterator[types.FunctionType]:
-    for value in list(cls.__dict__.values()):
-        for found in (
-            value,
-            getattr(value, "__func__", None),
-            getattr(value, "fget", None),
-            getattr(value, "fset", None),
-        ):
-            if type(found) is types.FunctionType:
-                yield found
-
-
-def _calls_super_by_name(code: types.CodeType, name: str) -> bool:
-    if "super" not in code.co_names or name not in (*code.co_names, *code.co_freevars):
-        return False
-    loaded = [found.argval for found in dis.get_instructions(code) if found.opname.startswith("LOAD_")]
-    return any(first == "super" and second == name for first, second in itertools.pairwise(loaded))
 
 
 def _stand_in(cls: Any, options: Options) -> Any:
@@ -146,6 +101,8 @@ def _stand_in(cls: Any, options: Options) -> Any:
     shares = _room(cls, 0) and all(base is object or base.__flags__ & _WRITTEN_IN_PYTHON for base in cls.__mro__)
     body["__slots__"] = () if shares else _slots(cls, options)
     body["__setattr__"], body["__delattr__"] = _setter(cls, plainly=shares), _deleter(cls)
+    if _has_original(cls, options):
+        body["__init__"] = _initialiser(cls)
     if not shares:
         body["__tracked_as__"] = _NotAgain()
     with _unannounced(cls):
@@ -187,6 +144,22 @@ def _deleter(cls: Any) -> Callable[[Any, str], None]:
         delete_through(self, name, base)
 
     return __delattr__
+
+
+def _has_original(cls: Any, options: Options) -> bool:
+    # A model is first seen when it has been made, and a class without an `__init__` is empty then.
+    return options.original and cls.__init__ is not object.__init__ and not _is_model(cls)
+
+
+def _initialiser(cls: Any) -> Callable[..., None]:
+    base: Callable[..., None] = cls.__init__
+
+    @functools.wraps(base)
+    def __init__(self: Any, /, *args: Any, **kwargs: Any) -> None:
+        base(self, *args, **kwargs)
+        remember_original(self)
+
+    return __init__
 
 
 @contextmanager

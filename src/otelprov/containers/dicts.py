@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from sys import _getframe
 from time import time_ns
-from typing import Any, Self, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeVar
 
 from otelprov.containers import pending
 from otelprov.containers.copying import copied, reduced
@@ -15,11 +15,10 @@ from otelprov.containers.pending import MISSING, note, queue
 from otelprov.containers.recording import (
     adopted,
     begin,
-    initialised,
+    initialise,
     new_tracker,
     ready,
     record,
-    record_init,
     released,
     unbegun,
 )
@@ -54,14 +53,7 @@ class TrackedDict(dict[K, V], TrackedMethods):
         return self
 
     def __init__(self, /, *args: Any, **kwargs: Any) -> None:
-        if initialised(self):
-            try:
-                dict.__init__(self, *args, **kwargs)
-            finally:
-                record_init(self)
-            return
-        dict.__init__(self, *args, **kwargs)
-        begin(self, self._tracking)
+        initialise(self, dict.__init__, args, kwargs)
 
     @classmethod
     def _made(cls, content: Any, options: Options) -> Self:
@@ -84,22 +76,18 @@ class TrackedDict(dict[K, V], TrackedMethods):
                 return
         old: Any = _get(self, key, MISSING)
         _set(self, key, value)
-        # What `kept` says of the usual ones, without the call of it. What is kept is not what is stored.
-        new: Any = value
-        held: Any = key
-        kind = type(value)
-        if kind is not int and (kind is not str or len(new) > MOST_KEPT):
-            new = kept(value)
-        kind = type(old)
-        if kind is not int and (kind is not str or len(old) > MOST_KEPT):
+        # What `kept` says of the usual ones, without the call of it; each step here is a tenth of a plain dict's cost.
+        if type(value) is not int and (type(value) is not str or len(value) > MOST_KEPT):  # type: ignore[arg-type]
+            value = kept(value)
+        if type(old) is not int and (type(old) is not str or len(old) > MOST_KEPT):
             old = kept(old)
-        if type(key) is not str or len(held) > MOST_KEPT:
-            held = kept(key)
+        if type(key) is not str or len(key) > MOST_KEPT:  # type: ignore[arg-type]
+            key = kept(key)
         if tracker.site:
             frame = _getframe(1)
-            note((tracker, "set", time_ns(), held, old, new, pending.here(), frame.f_code, frame.f_lasti))
+            note((tracker, "set", time_ns(), key, old, value, pending.here(), frame.f_code, frame.f_lasti))
         else:
-            note((tracker, "set", time_ns(), held, old, new, pending.here()))
+            note((tracker, "set", time_ns(), key, old, value, pending.here()))
 
     def __delitem__(self, key: K, /) -> None:
         tracker = ready(self)
@@ -108,30 +96,33 @@ class TrackedDict(dict[K, V], TrackedMethods):
         old = _pop(self, key)
         _gone(self, tracker, "delete", key, old)
 
-    def setdefault(self, /, *args: Any) -> Any:
-        """As dict.setdefault; a change where the key was not there."""
-        tracker = ready(self)
-        if tracker.options.nested and 1 <= len(args) <= 2:
-            key = args[0]
-            old = _get(self, key, MISSING)
-            if old is not MISSING:
-                return old
-            _assign(self, tracker, "setdefault", key, args[1] if len(args) > 1 else None, {}, old)
-            return _get(self, key)
-        before = _size(self)
-        value = dict.setdefault(self, *args)
-        if _size(self) > before:
-            record(self, tracker, "setdefault", args[0], MISSING, value)
-        return value
+    if not TYPE_CHECKING:
+        # For type checkers the signatures of the built-in stand.
 
-    def pop(self, /, *args: Any) -> Any:
-        """As dict.pop; a change where the key was there."""
-        tracker = ready(self)
-        before = _size(self)
-        value = _pop(self, *args)
-        if _size(self) < before:
-            _gone(self, tracker, "pop", args[0], value)
-        return value
+        def setdefault(self, /, *args: Any) -> Any:
+            """As dict.setdefault; a change where the key was not there."""
+            tracker = ready(self)
+            if tracker.options.nested and 1 <= len(args) <= 2:
+                key = args[0]
+                old = _get(self, key, MISSING)
+                if old is not MISSING:
+                    return old
+                _assign(self, tracker, "setdefault", key, args[1] if len(args) > 1 else None, {}, old)
+                return _get(self, key)
+            before = _size(self)
+            value = dict.setdefault(self, *args)
+            if _size(self) > before:
+                record(self, tracker, "setdefault", args[0], MISSING, value)
+            return value
+
+        def pop(self, /, *args: Any) -> Any:
+            """As dict.pop; a change where the key was there."""
+            tracker = ready(self)
+            before = _size(self)
+            value = _pop(self, *args)
+            if _size(self) < before:
+                _gone(self, tracker, "pop", args[0], value)
+            return value
 
     def popitem(self) -> tuple[K, V]:
         """As dict.popitem."""
@@ -151,13 +142,16 @@ class TrackedDict(dict[K, V], TrackedMethods):
         if before:
             record(self, tracker, "clear", elements=before)
 
-    def update(self, /, *args: Any, **kwargs: Any) -> None:
-        """As dict.update: one change for each key."""
-        tracker = ready(self)
-        if len(args) > 1:
-            dict.update({}, *args)
-        for source in (*args, kwargs) if kwargs else args:
-            _update(self, tracker, "update", source)
+    if not TYPE_CHECKING:
+        # For type checkers the signatures of the built-in stand.
+
+        def update(self, /, *args: Any, **kwargs: Any) -> None:
+            """As dict.update: one change for each key."""
+            tracker = ready(self)
+            if len(args) > 1:
+                dict.update({}, *args)
+            for source in (*args, kwargs) if kwargs else args:
+                _update(self, tracker, "update", source)
 
     def __ior__(self, other: Any, /) -> Self:  # type: ignore[override,misc]
         _update(self, ready(self), "ior", other)

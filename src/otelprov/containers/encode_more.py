@@ -31,6 +31,7 @@ from otelprov.semconv import (
 )
 
 _MOST_CODES = 4096
+_LONGEST_PLAIN = 64
 # Of a container that can be reached in many ways.
 _MOST_LOCATIONS = 16
 # A name under which everything is secret: that of a container called `passwords`.
@@ -99,6 +100,12 @@ class More:
 def safe_location(key: Any, above: Sequence[Any] = ()) -> str:
     """The location of a change without secrets: each step by itself before it is cut short, and all together."""
     if type(key) in (int, Slice) and not above:
+        return location_of((), key)
+    if type(key) is str and not above:
+        key = scrub_text(key)
+        if len(key) <= _LONGEST_PLAIN and key.isascii() and key.isprintable() and "'" not in key and "\\" not in key:
+            # As Python writes it, in a third of the time.
+            return f"['{key}']"
         return location_of((), key)
     location = location_of(tuple(map(_safe, above)), _safe(key))
     return scrub_text(location) if above or type(key) is tuple else location

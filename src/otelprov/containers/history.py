@@ -12,9 +12,6 @@ from otelprov.containers.change import Change, name_of
 if TYPE_CHECKING:
     from otelprov.containers.observers.subscription import Subscription
 
-if TYPE_CHECKING:
-    from otelprov.containers.observers.subscription import Subscription
-
 
 class ForgottenError(LookupError):
     """Changes were asked for that a container no longer remembers; `first` is the number of the oldest it does."""

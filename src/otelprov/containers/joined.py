@@ -31,7 +31,7 @@ def install() -> None:
         return
     _installed = True
     pending.sinks.pack = _pack
-    held.hold(_WHAT, pending.drain)
+    held.hold(_WHAT, pending.settle)
     background.every(_WHAT, EVERY, _hand_on)
     if recorder.current() is not None:
         _packer()

@@ -21,8 +21,7 @@ from otelprov.containers.tracker import Tracker
 from otelprov.containers.values import SMALL, is_tracked_type, kept, tracker_of
 
 MOST_PATHS = 16
-# Steps up that are taken in search of ways: containers that hold each other have no end of them.
-_MOST_STEPS = 4096
+_MOST_LEVELS = 200
 
 # Not held while code of the program's runs; a finaliser may come between, hence reentrant.
 _linking = threading.RLock()
@@ -90,28 +89,42 @@ def release(container: Any, tracker: Tracker, key: Any, value: Any) -> None:
 
 
 def paths(tracker: Tracker) -> tuple[tuple[Tracker, tuple[Any, ...]], ...]:
-    """All ways to a container: the outermost one and the keys down from it, at most 16; none where nothing holds it."""
+    """All ways to a container: the outermost one and the keys down from it, at most 16; none where nothing holds it.
+
+    A way that comes back to itself, or is very long, begins there.
+    """
     if not tracker.parents or tracker.owner is None:
         return ()
     found: list[tuple[Tracker, tuple[Any, ...]]] = []
-    # A way up: the container reached, the keys down from it as linked pairs, and the containers on the way.
-    ways: list[tuple[Tracker, Any, frozenset[int]]] = [(tracker, None, frozenset({tracker.number}))]
-    steps = 0
-    while ways and len(found) < MOST_PATHS and steps < _MOST_STEPS:
-        reached, keys, on_the_way = ways.pop()
-        steps += 1
-        higher = [
-            (parent, (key, keys), on_the_way | {parent.number})
-            for parent, places in holders(reached)
-            if parent.number not in on_the_way
-            for key in places
-        ]
-        if higher:
-            # Last in, first out: the first parent's ways come first.
-            ways.extend(reversed(higher))
-        elif keys is not None:
-            found.append((reached, _unlinked(keys)))
+    # From the container up: those on the way, the key of each in the next, and who else holds it.
+    on_the_way = [tracker]
+    numbers = {tracker.number}
+    keys: list[Any] = []
+    others = [_higher(tracker, numbers)]
+    while others and len(found) < MOST_PATHS:
+        higher = next(others[-1], None)
+        if higher is None:
+            others.pop()
+            numbers.discard(on_the_way.pop().number)
+            if keys:
+                keys.pop()
+            continue
+        parent, key = higher
+        on_the_way.append(parent)
+        numbers.add(parent.number)
+        keys.append(key)
+        above_it = list(_higher(parent, numbers)) if len(keys) < _MOST_LEVELS else []
+        others.append(iter(above_it))
+        if not above_it:
+            found.append((parent, tuple(reversed(keys))))
     return tuple(found)
+
+
+def _higher(tracker: Tracker, on_the_way: set[int]) -> Iterator[tuple[Tracker, Any]]:
+    for parent, places in holders(tracker):
+        if parent.number not in on_the_way:
+            for key in places:
+                yield parent, key
 
 
 def holders(tracker: Tracker) -> Iterator[tuple[Tracker, list[Any]]]:
@@ -137,20 +150,6 @@ def above(tracker: Tracker) -> Iterator[Tracker]:
                 seen.add(parent.number)
                 ways.append(parent)
                 yield parent
-
-
-def may_be_locked_above(tracker: Tracker) -> bool:
-    """Whether a container that holds one, or held it, is locked: asks the links only, which is cheap."""
-    seen = {tracker.number}
-    ways = [tracker]
-    while ways:
-        for held in list((ways.pop().parents or {}).values()):
-            if held.tracker.locked is not None:
-                return True
-            if held.tracker.number not in seen:
-                seen.add(held.tracker.number)
-                ways.append(held.tracker)
-    return False
 
 
 def _places(parent: Any, child: Any, held: Link) -> list[Any]:
@@ -201,14 +200,6 @@ def _near(parent: list[Any], child: Any, hint: Any) -> int:
 def _hint(key: Any) -> Any:
     kind = type(key)
     return key if kind is str or kind in SMALL or kind is Attribute else MISSING
-
-
-def _unlinked(keys: Any) -> tuple[Any, ...]:
-    found = []
-    while keys is not None:
-        key, keys = keys
-        found.append(key)
-    return tuple(found)
 
 
 def _prune(child: Tracker) -> None:

@@ -9,7 +9,7 @@ from operator import index as as_index
 from operator import indexOf, is_
 from sys import _getframe
 from time import time_ns
-from typing import Any, Self, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeVar
 
 from otelprov.containers import pending, slices
 from otelprov.containers.copying import copied, reduced
@@ -18,12 +18,11 @@ from otelprov.containers.pending import MISSING, note, queue
 from otelprov.containers.recording import (
     adopted,
     begin,
-    initialised,
+    initialise,
     interrupted,
     new_tracker,
     ready,
     record,
-    record_init,
     released,
     unbegun,
 )
@@ -56,14 +55,10 @@ class TrackedList(list[T], TrackedMethods):
         return self
 
     def __init__(self, /, *args: Any, **kwargs: Any) -> None:
-        if initialised(self):
-            try:
-                list.__init__(self, *args, **kwargs)
-            finally:
-                record_init(self)
-            return
-        list.__init__(self, *args, **kwargs)
-        begin(self, self._tracking)
+        if kwargs and type(self).__new__ is TrackedList.__new__:
+            # The built-in ignores them where `__new__` is not its own, as here it is not.
+            list(**kwargs)
+        initialise(self, list.__init__, args, {})
 
     @classmethod
     def _made(cls, content: Any, options: Options) -> Self:
@@ -89,37 +84,45 @@ class TrackedList(list[T], TrackedMethods):
                 record(self, tracker, "append", new=value)
                 return
         _append(self, value)
-        # What `kept` says of the usual ones, without the call of it. What is kept is not what is stored.
-        new: Any = value
-        kind = type(value)
-        if kind is not int and (kind is not str or len(new) > MOST_KEPT):
-            new = kept(value)
+        # What `kept` says of the usual ones, without the call of it.
+        if type(value) is not int and (type(value) is not str or len(value) > MOST_KEPT):  # type: ignore[arg-type]
+            value = kept(value)
         if tracker.site:
             frame = _getframe(1)
-            note((tracker, "append", time_ns(), MISSING, MISSING, new, pending.here(), frame.f_code, frame.f_lasti))
+            note((tracker, "append", time_ns(), MISSING, MISSING, value, pending.here(), frame.f_code, frame.f_lasti))
         else:
-            note((tracker, "append", time_ns(), MISSING, MISSING, new, pending.here()))
+            note((tracker, "append", time_ns(), MISSING, MISSING, value, pending.here()))
 
-    def __setitem__(self, key: Any, value: Any, /) -> None:
-        if type(key) is not int:
-            if type(key) is slice:
-                slices.replace(self, ready(self), key, value)
+    if not TYPE_CHECKING:
+        # For type checkers the signatures of the built-in stand.
+
+        def __setitem__(self, key: Any, value: Any, /) -> None:
+            try:
+                tracker = self._tracking
+            except AttributeError:
+                tracker = unbegun(self)
+            if type(key) is not int or len(queue) >= tracker.limit:
+                if type(key) is slice:
+                    slices.replace(self, ready(self), key, value)
+                    return
+                key = key if type(key) is int else _plain_index(self, key, value)
+                ready(self)
+            try:
+                old = _get(self, key)
+            except IndexError:
+                _set(self, key, value)
+                raise
+            if tracker.limit < 0 or tracker.site:
+                _set_carefully(self, tracker, key, old, value)
                 return
-            key = _plain_index(self, key, value)
-        tracker = ready(self)
-        try:
-            old = _get(self, key)
-        except IndexError:
             _set(self, key, value)
-            raise
-        if tracker.options.nested:
-            value = adopted(self, tracker, key, value, {})
-        _set(self, key, value)
-        if key < 0:
-            key += _size(self)
-        if tracker.options.nested:
-            released(self, tracker, key, old)
-        record(self, tracker, "set", key, old, value)
+            if key < 0:
+                key += _size(self)
+            if type(value) is not int and (type(value) is not str or len(value) > MOST_KEPT):
+                value = kept(value)
+            if type(old) is not int and (type(old) is not str or len(old) > MOST_KEPT):
+                old = kept(old)
+            note((tracker, "set", time_ns(), key, old, value, pending.here()))
 
     def __delitem__(self, key: Any, /) -> None:
         if type(key) is not int:
@@ -138,30 +141,33 @@ class TrackedList(list[T], TrackedMethods):
         list.__delitem__(self, key)
         _gone(self, tracker, "delete", key, old)
 
-    def insert(self, /, *args: Any) -> None:
-        """As list.insert."""
-        tracker = ready(self)
-        if len(args) != 2 or not hasattr(type(args[0]), "__index__"):
-            list.insert(self, *args)
-            return
-        key, value = as_index(args[0]), args[1]
-        before = _size(self)
-        if tracker.options.nested:
-            value = adopted(self, tracker, key, value, {})
-        list.insert(self, key, value)
-        key = max(key + before, 0) if key < 0 else min(key, before)
-        record(self, tracker, "insert", key, MISSING, value)
+    if not TYPE_CHECKING:
+        # For type checkers the signatures of the built-in stand.
 
-    def pop(self, /, *args: Any) -> Any:
-        """As list.pop."""
-        tracker = ready(self)
-        if len(args) == 1 and type(args[0]) is not int and hasattr(type(args[0]), "__index__"):
-            args = (as_index(args[0]),)
-        old = list.pop(self, *args)
-        key = args[0] if args else -1
-        # It is shorter by one now.
-        _gone(self, tracker, "pop", key + _size(self) + 1 if key < 0 else key, old)
-        return old
+        def insert(self, /, *args: Any) -> None:
+            """As list.insert."""
+            tracker = ready(self)
+            if len(args) != 2 or not hasattr(type(args[0]), "__index__"):
+                list.insert(self, *args)
+                return
+            key, value = as_index(args[0]), args[1]
+            before = _size(self)
+            if tracker.options.nested:
+                value = adopted(self, tracker, key, value, {})
+            list.insert(self, key, value)
+            key = max(key + before, 0) if key < 0 else min(key, before)
+            record(self, tracker, "insert", key, MISSING, value)
+
+        def pop(self, /, *args: Any) -> Any:
+            """As list.pop."""
+            tracker = ready(self)
+            if len(args) == 1 and type(args[0]) is not int and hasattr(type(args[0]), "__index__"):
+                args = (as_index(args[0]),)
+            old = list.pop(self, *args)
+            key = args[0] if args else -1
+            # It is shorter by one now.
+            _gone(self, tracker, "pop", key + _size(self) + 1 if key < 0 else key, old)
+            return old
 
     def remove(self, value: Any, /) -> None:
         """As list.remove."""
@@ -189,7 +195,7 @@ class TrackedList(list[T], TrackedMethods):
         """As list.extend: one change; what was added before the iteration failed stays and is recorded."""
         slices.extend(self, ready(self), "extend", values)
 
-    def __iadd__(self, other: Any, /) -> Any:
+    def __iadd__(self, other: Any, /) -> Any:  # type: ignore[misc]
         # A list has no addition of numbers: where the other operand has one, that is asked first.
         added = _reflected(self, other, "__radd__")
         if added is not NotImplemented:
@@ -197,7 +203,7 @@ class TrackedList(list[T], TrackedMethods):
         slices.extend(self, ready(self), "iadd", other)
         return self
 
-    def __imul__(self, factor: Any, /) -> Any:
+    def __imul__(self, factor: Any, /) -> Any:  # type: ignore[misc]
         if type(factor) is not int:
             if not hasattr(type(factor), "__index__"):
                 return list.copy(self) * factor
@@ -225,21 +231,24 @@ class TrackedList(list[T], TrackedMethods):
         if _size(self) > 1:
             record(self, tracker, "reverse", elements=_size(self))
 
-    def sort(self, /, *args: Any, **kwargs: Any) -> None:
-        """As list.sort: one change; also where an order of its elements fails half-way, and leaves it half sorted."""
-        tracker = ready(self)
-        before = list.copy(self)
-        meanwhile: list[bool] = []
-        try:
-            with interrupted(tracker, lambda: meanwhile.append(True)):
-                list.sort(self, *args, **kwargs)
-        except BaseException:
-            # What is done to the list meanwhile is undone, and it may be half sorted.
-            if meanwhile or not all(map(is_, before, list.__iter__(self))):
+    if not TYPE_CHECKING:
+        # For type checkers the signatures of the built-in stand.
+
+        def sort(self, /, *args: Any, **kwargs: Any) -> None:
+            """As list.sort: one change; also where a comparison fails and leaves it half sorted."""
+            tracker = ready(self)
+            before = list.copy(self)
+            meanwhile: list[bool] = []
+            try:
+                with interrupted(tracker, lambda: meanwhile.append(True)):
+                    list.sort(self, *args, **kwargs)
+            except BaseException:
+                # What is done to the list meanwhile is undone, and it may be half sorted.
+                if meanwhile or not all(map(is_, before, list.__iter__(self))):
+                    _sorted(self, tracker)
+                raise
+            if len(before) > 1:
                 _sorted(self, tracker)
-            raise
-        if len(before) > 1:
-            _sorted(self, tracker)
 
     def __reduce_ex__(self, protocol: SupportsIndex, /) -> Any:
         return reduced(self, super().__reduce_ex__(max(protocol.__index__(), 2)))
@@ -249,6 +258,17 @@ class TrackedList(list[T], TrackedMethods):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         return copied(self, memo)
+
+
+def _set_carefully(target: TrackedList[Any], tracker: Tracker, key: int, old: Any, value: Any) -> None:
+    if tracker.options.nested:
+        value = adopted(target, tracker, key, value, {})
+    _set(target, key, value)
+    if key < 0:
+        key += _size(target)
+    if tracker.options.nested:
+        released(target, tracker, key, old)
+    record(target, tracker, "set", key, old, value)
 
 
 def _sorted(target: TrackedList[Any], tracker: Tracker) -> None:
@@ -274,4 +294,3 @@ def _plain_index(target: TrackedList[Any], key: Any, *value: Any) -> int:
 def _reflected(target: Any, other: Any, name: str) -> Any:
     reflected = getattr(type(other), name, None)
     return NotImplemented if reflected is None else reflected(other, target)
-

@@ -13,6 +13,9 @@ from otelprov.containers.change import code_place, name_of
 from otelprov.containers.tracker import Tracker
 from otelprov.containers.values import is_tracked_type, tracker_of
 
+# Numbers of locked containers: where there are none, nobody has to look who holds whom.
+_locked: set[int] = set()
+
 
 class LockedError(RuntimeError):
     """A container was to be changed while it, or one that holds it, is locked; nothing was changed.
@@ -48,12 +51,10 @@ def lock_holder(tracker: Tracker) -> Tracker | None:
     """The container that is locked: this one, or one that holds it; None where all are open."""
     if tracker.locked is not None:
         return tracker
-    if tracker.parents is None:
+    if tracker.parents is None or not _locked:
         return None
-    from otelprov.containers.links import above, may_be_locked_above
+    from otelprov.containers.links import above
 
-    if not may_be_locked_above(tracker):
-        return None
     return next((found for found in above(tracker) if found.locked is not None), None)
 
 
@@ -61,15 +62,13 @@ def lock(container: Any, frames: int = 1) -> None:
     """Refuse changes from now on; `frames` is how far up the call to be named in the error is."""
     tracker = tracker_needed(container)
     frame = sys._getframe(frames)
-    tracker.locked = (frame.f_code, frame.f_lasti)
-    tracker.choose_way()
+    _set(tracker, (frame.f_code, frame.f_lasti))
 
 
 def unlock(container: Any) -> None:
     """Let changes through again; does nothing to a container that is not locked itself."""
     tracker = tracker_needed(container)
-    tracker.locked = None
-    tracker.choose_way()
+    _set(tracker, None)
 
 
 @contextmanager
@@ -82,8 +81,16 @@ def locking(container: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        tracker.locked = before
-        tracker.choose_way()
+        _set(tracker, before)
+
+
+def _set(tracker: Tracker, by: Any) -> None:
+    if by is None:
+        _locked.discard(tracker.number)
+    else:
+        _locked.add(tracker.number)
+    tracker.locked = by
+    tracker.choose_way()
 
 
 def tracker_needed(container: Any) -> Tracker:

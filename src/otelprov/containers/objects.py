@@ -15,6 +15,7 @@ from otelprov.containers import pending
 from otelprov.containers.attributes import Assigning, Plan, plan_of, was_assigned
 from otelprov.containers.change import Attribute
 from otelprov.containers.history import TrackedMethods
+from otelprov.containers.originals import plain_copy
 from otelprov.containers.pending import MISSING, note, queue
 from otelprov.containers.recording import record
 from otelprov.containers.stored import attributes_of, store, stored
@@ -106,13 +107,14 @@ def set_through(self: Any, name: str, value: Any, setter: Callable[[Any, str, An
         tracker = plan.slot.__get__(self)
     except AttributeError:
         tracker = begin(self)
-    if not plan.records(name):
+    if len(queue) >= tracker.limit:
+        tracker.careful()
+    key = plan.key(name)
+    if key is None:
         setter(self, name, value)
         if name == "__class__":
             tracker.names = plan_of(type(self)).names
         return
-    if len(queue) >= tracker.limit:
-        tracker.careful()
     old = stored(self, name)
     assigned: set[str] = set()
     if setter is _set and plan.place(name) is not None:
@@ -121,13 +123,14 @@ def set_through(self: Any, name: str, value: Any, setter: Callable[[Any, str, An
         with Assigning(tracker) as assigned:
             setter(self, name, value)
     new = stored(self, name)
-    if name in assigned or (new is MISSING and assigned):
+    if name in assigned or (assigned and (new is MISSING or (new is old and plan.is_described(name)))):
         return
     if tracker.options.nested:
         if new is not MISSING:
-            new = _adopted(self, tracker, name, new)
-        _release(self, tracker, name, old)
-    _record(self, tracker, "set", name, old, value if new is MISSING else new)
+            new = _adopted(self, tracker, key, new)
+        _release(self, tracker, key, old)
+    was_assigned(tracker, name)
+    record(self, tracker, "set", key, old, value if new is MISSING else new)
 
 
 def delete_through(self: Any, name: str, deleter: Callable[[Any, str], object]) -> None:
@@ -137,24 +140,21 @@ def delete_through(self: Any, name: str, deleter: Callable[[Any, str], object]) 
         tracker = plan.slot.__get__(self)
     except AttributeError:
         tracker = begin(self)
-    if not plan.records(name):
-        deleter(self, name)
-        return
     if len(queue) >= tracker.limit:
         tracker.careful()
+    key = plan.key(name)
+    if key is None:
+        deleter(self, name)
+        return
     old = stored(self, name)
     with Assigning(tracker) as assigned:
         deleter(self, name)
     if name in assigned or (old is MISSING and assigned):
         return
     if tracker.options.nested:
-        _release(self, tracker, name, old)
-    _record(self, tracker, "delete", name, old, MISSING)
-
-
-def _record(instance: Any, tracker: Tracker, action: str, name: str, old: Any, new: Any) -> None:
+        _release(self, tracker, key, old)
     was_assigned(tracker, name)
-    record(instance, tracker, action, tracker.names.get(name) or Attribute(name), old, new)
+    record(self, tracker, "delete", key, old)
 
 
 def begin(instance: Any) -> Tracker:
@@ -174,14 +174,21 @@ def begin(instance: Any) -> Tracker:
 
 def _record_making(instance: Any, tracker: Tracker, plan: Plan) -> None:
     options = plan.options
-    held = {name: value for name, value in attributes_of(instance) if plan.records(name)}
+    held = {name: value for name, value in attributes_of(instance) if plan.key(name) is not None}
     if options.nested:
-        held = {name: _adopted(instance, tracker, name, value) for name, value in held.items()}
+        held = {name: _adopted(instance, tracker, Attribute(name), value) for name, value in held.items()}
     if options.original:
-        from otelprov.containers.originals import plain_copy
-
         tracker.original = plain_copy(held)
     record(instance, tracker, "create", new=held if options.values else MISSING, elements=len(held))
+
+
+def remember_original(instance: Any) -> None:
+    """Take what an object holds now as what it held at first: its `__init__` is done."""
+    tracker = tracker_of(instance) or begin(instance)
+    plan = plan_of(type(instance))
+    tracker.original = plain_copy(
+        {name: value for name, value in attributes_of(instance) if plan.key(name) is not None}
+    )
 
 
 def _kind(cls: type) -> str:
@@ -203,21 +210,21 @@ def _maker() -> tuple[Any, int]:
     return None, -1
 
 
-def _adopted(instance: Any, tracker: Tracker, name: str, value: Any) -> Any:
+def _adopted(instance: Any, tracker: Tracker, key: Attribute, value: Any) -> Any:
     # After it was stored, because the class may have made another value of it.
     from otelprov.containers.nested import adopt
 
-    adopted = adopt(instance, tracker, Attribute(name), value)
+    adopted = adopt(instance, tracker, key, value)
     if adopted is not value:
-        store(instance, name, adopted)
+        store(instance, str.__str__(key), adopted)
     return adopted
 
 
-def _release(instance: Any, tracker: Tracker, name: str, value: Any) -> None:
+def _release(instance: Any, tracker: Tracker, key: Attribute, value: Any) -> None:
     if value is not MISSING:
-        from otelprov.containers.nested import release
+        from otelprov.containers.links import release
 
-        release(instance, tracker, Attribute(name), value)
+        release(instance, tracker, key, value)
 
 
 def reads_plainly(kind: type) -> bool:

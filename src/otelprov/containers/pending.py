@@ -14,6 +14,7 @@ keeps an object of the program's alive. `where` is what `here()` gave.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -33,6 +34,8 @@ LIMIT = 1000
 _BATCH = 1000
 # Where another thread hands on and can't keep up, one that makes changes waits this long for it, in seconds.
 _PATIENCE = 0.05
+# As long where nothing else would be done about what that thread has.
+_LAST_PATIENCE = 0.5
 
 
 class Missing:
@@ -86,6 +89,7 @@ class Sinks:
     """Who is given the changes: the journal, where something is recorded, and the observers."""
 
     def __init__(self) -> None:
+        # May be called again with the same list, where a signal handler has interrupted it.
         self.pack: Callable[[list[Numbered]], object] | None = None
         self.deliver: Callable[[], object] | None = None
         # Whether an observer is to be called right after each change, in the thread that made it.
@@ -130,20 +134,35 @@ def drain() -> None:
     if _handing_on_in == me:
         # An observer, a signal handler or a finaliser made a change: whoever is at it takes it as well.
         return
-    if not _handing_on.acquire(blocking=False) and (
-        (len(queue) < 4 * LIMIT and not sinks.eager) or not _handing_on.acquire(timeout=_PATIENCE)
-    ):
+    if _handing_on.locked() and ((len(queue) < 4 * LIMIT and not sinks.eager) or not _is_free_soon()):
         return
-    try:
-        _handing_on_in = me
-        while queue:
-            _hand_on()
-    finally:
-        _handing_on_in = 0
-        _handing_on.release()
+    # Not by `acquire`: a signal handler that raises right behind it would leave the lock locked for good.
+    with _handing_on:
+        try:
+            _handing_on_in = me
+            while queue or _in_hand:
+                _hand_on()
+        finally:
+            _handing_on_in = 0
     if sinks.deliver is not None:
         # Observers are code of the program's: no lock of ours is held while they run.
         sinks.deliver()
+
+
+def settle() -> None:
+    """As `drain`, and wait for what another thread has in hand: before a process ends, nobody else will."""
+    drain()
+    if _handing_on_in != _ident() and _handing_on.locked() and _is_free_soon(_LAST_PATIENCE):
+        drain()
+
+
+def _is_free_soon(patience: float = _PATIENCE) -> bool:
+    deadline = time.monotonic() + patience
+    while _handing_on.locked():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.001)
+    return True
 
 
 def remembered(tracker: Tracker) -> tuple[list[Entry], int]:
@@ -157,7 +176,7 @@ def remembered(tracker: Tracker) -> tuple[list[Entry], int]:
     with _handing_on:
         try:
             _handing_on_in = _ident()
-            while queue:
+            while queue or _in_hand:
                 _hand_on()
             found = list(tracker.kept or ()), tracker.count
         finally:
@@ -167,30 +186,49 @@ def remembered(tracker: Tracker) -> tuple[list[Entry], int]:
     return found
 
 
+# Numbered, and not handed on as a whole yet. A signal handler that raises in between, as Ctrl-C does, leaves it for the
+# next time.
+_in_hand: list[Numbered] = []
+
+
 def _hand_on() -> None:
+    global _in_hand
+    if _in_hand and queue and queue[0] is _in_hand[-1][0]:
+        queue.popleft()
+    if not _in_hand:
+        _take()
+    if sinks.pack is not None:
+        sinks.pack(_in_hand)
+    _in_hand = []
+
+
+def _take() -> None:
     take = queue.popleft
-    batch: list[Numbered] = []
-    append = batch.append
+    append = _in_hand.append
+    # Of the first, this may have been interrupted.
+    kept = queue[0][0].kept if queue else None
+    already = kept[-1] if kept else None
     for _ in range(min(len(queue), _BATCH)):
-        entry = take()
+        # Taken when it is in hand.
+        entry = queue[0]
         tracker = entry[0]
+        if tracker.kept is not None and entry is not already:
+            tracker.kept.append(entry)
         number = tracker.count = tracker.count + 1
         append((entry, number))
-        if tracker.kept is not None:
-            tracker.kept.append(entry)
+        take()
         if tracker.watched is not None:
             tracker.watched(entry, number)
         if len(entry) == 8:
             for outermost, _keys in entry[7].paths:
                 if outermost.watched is not None and outermost is not tracker:
                     outermost.watched(entry, number)
-    if sinks.pack is not None:
-        sinks.pack(batch)
 
 
 def after_fork_in_child() -> None:
     """Leave what the parent has not handed on yet to the parent, and begin anew."""
-    global _handing_on, _handing_on_in
+    global _handing_on, _handing_on_in, _in_hand
     queue.clear()
+    _in_hand = []
     _handing_on = threading.Lock()
     _handing_on_in = 0

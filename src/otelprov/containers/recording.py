@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tracked dicts, lists and sets share: how their histories begin, and entries that say more than the usual.
+"""What tracked dicts, lists and sets share: how their histories begin, and how a change is put down.
 
 What an entry says of each action, for whoever replays a container whose values are captured:
 
@@ -18,34 +18,27 @@ What an entry says of each action, for whoever replays a container whose values 
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
+from operator import is_
 from time import time_ns
 from types import FrameType
 from typing import Any
 
 from otelprov.containers import pending
 from otelprov.containers.change import Attribute, Element, Slice
+from otelprov.containers.extras import extra_of, is_program, plain, program_frame, size
 from otelprov.containers.originals import plain_copy
 from otelprov.containers.pending import LIMIT, MISSING, Extra, drain, note, queue
-from otelprov.containers.stored import attributes_of
-from otelprov.containers.tracker import DEFAULT, Options, Tracker
+from otelprov.containers.tracker import ALWAYS, DEFAULT, Options, Tracker
 from otelprov.containers.values import kept, tracker_of
-from otelprov.model.values import freeze
 
-_MOST_FRAMES = 20
-_OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
-# They make containers on behalf of the line that copies or loads one.
-_COPYING = frozenset(_LIBRARY + name for name in ("copy.py", "copyreg.py", "pickle.py"))
 _EMPTY = Extra(elements=0)
 
 
 def new_tracker(kind: str, frame: FrameType) -> Tracker:
     """The tracker of a container that a frame is just making, and that has no content yet."""
     tracker = Tracker(kind)
-    return _placed(tracker, frame if _is_program(frame.f_code.co_filename) else program_frame())
+    return _placed(tracker, frame if is_program(frame.f_code.co_filename) else program_frame())
 
 
 def unbegun(container: Any, options: Options = DEFAULT) -> Tracker:
@@ -61,7 +54,7 @@ def _placed(tracker: Tracker, frame: FrameType | None) -> Tracker:
         tracker.lasti = frame.f_lasti
     # The first change, or the end of `__init__`, records the making before it.
     tracker.begun = False
-    tracker.choose_way()
+    tracker.limit = ALWAYS
     return tracker
 
 
@@ -111,25 +104,42 @@ class interrupted:
         self._tracker.choose_way()
 
 
-def initialised(container: Any) -> bool:
-    """Whether `__init__` is called again, on a container that has a history; checks that it may change."""
+def initialise(container: Any, init: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """As the built-in's `__init__`: the making, or a change where the container has a history already."""
     try:
         tracker: Tracker = container._tracking
     except AttributeError:
         tracker = unbegun(container)
-    if tracker.begun:
-        tracker.careful()
-        return True
-    return False
+    if not tracker.begun:
+        init(container, *args, **kwargs)
+        # Unless code of the program's has changed it meanwhile.
+        if not tracker.begun:
+            begin(container, tracker)
+            return
+    else:
+        ready(container)
+        before = plain(container)
+        try:
+            init(container, *args, **kwargs)
+        except BaseException:
+            if not _same(before, plain(container)):
+                _record_init(container, tracker)
+            raise
+    _record_init(container, tracker)
 
 
-def record_init(container: Any) -> None:
-    """Record what `__init__`, called again, has left in a container."""
-    tracker: Tracker = container._tracking
+def _record_init(container: Any, tracker: Tracker) -> None:
     if tracker.options.nested:
         adopt_content(container, tracker)
     new = plain(container) if tracker.options.values else MISSING
     record(container, tracker, "init", new=new, elements=size(container))
+
+
+def _same(before: Any, after: Any) -> bool:
+    """Whether two plain containers hold the same objects; compares none."""
+    if len(before) != len(after) or not all(map(is_, before, after)):
+        return False
+    return not isinstance(before, dict) or all(map(is_, before.values(), after.values()))
 
 
 def record(
@@ -150,96 +160,14 @@ def record(
         else:
             extra = Extra(elements=elements) if elements else _EMPTY
             note((tracker, action, time_ns(), held, kept(old), kept(new), pending.here(), extra))
+        if len(queue) >= LIMIT:
+            drain()
         return
-    extra = _extra(container, tracker, key, old, new, elements)
+    extra = extra_of(container, tracker, key, old, new, elements)
     note((tracker, action, time_ns(), held, kept(old), kept(new), pending.here(), extra))
     if pending.sinks.eager or len(queue) >= LIMIT:
         # It may be one that holds this container which is observed.
         drain()
-
-
-def _extra(container: Any, tracker: Tracker, key: Any, old: Any, new: Any, elements: int) -> Extra:
-    options = tracker.options
-    frozen_key = frozen_old = frozen_new = snapshot = stack = ""
-    code, lasti, cut = None, -1, False
-    if options.values:
-        if type(key) is Slice:
-            key = tuple(key)
-        elif type(key) is Element:
-            key = key.value
-        elif type(key) is Attribute:
-            key = str.__str__(key)
-        (frozen_key, cut_key), (frozen_old, cut_old), (frozen_new, cut_new) = _frozen(key), _frozen(old), _frozen(new)
-        cut = cut_key or cut_old or cut_new
-    if options.snapshot:
-        snapshot, cut_snapshot = freeze(plain(container), child_id)
-        cut = cut or cut_snapshot
-    if tracker.site or options.stack:
-        frame = program_frame()
-        if frame is not None:
-            if tracker.site:
-                code, lasti = frame.f_code, frame.f_lasti
-            if options.stack:
-                stack = _stack(frame)
-    paths: Any = ()
-    if tracker.parents is not None:
-        from otelprov.containers.links import paths as ways
-
-        paths = ways(tracker)
-    return Extra(paths, elements, frozen_key, frozen_old, frozen_new, cut, snapshot, stack, code, lasti)
-
-
-def _frozen(value: Any) -> tuple[str, bool]:
-    return ("", False) if value is MISSING else freeze(value, child_id)
-
-
-def child_id(value: Any) -> tuple[str, str] | None:
-    """Id and kind of a tracked container, None for everything else; for `freeze`."""
-    tracker = tracker_of(value)
-    if tracker is None:
-        return None
-    from otelprov.containers.joined import id_of
-
-    return id_of(tracker), tracker.kind
-
-
-def program_frame() -> FrameType | None:
-    """The innermost frame that is neither ours nor of what copies and loads objects."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if _is_program(frame.f_code.co_filename):
-            return frame
-        frame = frame.f_back
-    return None
-
-
-def _is_program(file: str) -> bool:
-    return file not in _COPYING and not file.startswith(_OWN)
-
-
-def _stack(frame: FrameType | None) -> str:
-    lines: list[str] = []
-    while frame is not None and len(lines) < _MOST_FRAMES:
-        code = frame.f_code
-        lines.append(f"{code.co_filename}:{frame.f_lineno} {code.co_qualname}")
-        frame = frame.f_back
-    return "\n".join(reversed(lines))
-
-
-def plain(container: Any) -> Any:
-    """What a container holds, as a built-in one; calls nothing of a subclass's."""
-    if isinstance(container, dict):
-        return dict.copy(container)
-    if isinstance(container, list):
-        return list.copy(container)
-    return set.copy(container) if isinstance(container, set) else dict(attributes_of(container))
-
-
-def size(container: Any) -> int:
-    """The number of elements; calls nothing of a subclass's."""
-    if isinstance(container, dict):
-        return dict.__len__(container)
-    return list.__len__(container) if isinstance(container, list) else set.__len__(container)
 
 
 def adopted(container: Any, tracker: Tracker, key: Any, value: Any, memo: dict[int, tuple[Any, Any]]) -> Any:
@@ -274,4 +202,3 @@ def adopt_content(container: Any, tracker: Tracker, content: Any = None) -> None
         return
     for value in set.copy(container):
         adopted(container, tracker, MISSING, value, memo)
-

@@ -17,11 +17,10 @@ from otelprov.containers.pending import MISSING, note, queue
 from otelprov.containers.recording import (
     adopted,
     begin,
-    initialised,
+    initialise,
     new_tracker,
     ready,
     record,
-    record_init,
     released,
     unbegun,
 )
@@ -54,14 +53,10 @@ class TrackedSet(set[T], TrackedMethods):
         return self
 
     def __init__(self, /, *args: Any, **kwargs: Any) -> None:
-        if initialised(self):
-            try:
-                set.__init__(self, *args, **kwargs)
-            finally:
-                record_init(self)
-            return
-        set.__init__(self, *args, **kwargs)
-        begin(self, self._tracking)
+        if kwargs and type(self).__new__ is TrackedSet.__new__:
+            # The built-in ignores them where `__new__` is not its own, as here it is not.
+            set(**kwargs)
+        initialise(self, set.__init__, args, {})
 
     @classmethod
     def _made(cls, content: Any, options: Options) -> Self:
@@ -87,11 +82,9 @@ class TrackedSet(set[T], TrackedMethods):
         if tracker.limit < 0 or tracker.site:
             _added(self, tracker, "add", element)
             return
-        new: Any = element
-        kind = type(element)
-        if kind is not int and (kind is not str or len(new) > MOST_KEPT):
-            new = kept(element)
-        note((tracker, "add", time_ns(), _element(Element, (new,)), MISSING, new, pending.here()))
+        if type(element) is not int and (type(element) is not str or len(element) > MOST_KEPT):  # type: ignore[arg-type]
+            element = kept(element)
+        note((tracker, "add", time_ns(), _element(Element, (element,)), MISSING, element, pending.here()))
 
     def discard(self, element: Any, /) -> None:
         """As set.discard; a change where the element was there."""
@@ -143,7 +136,7 @@ class TrackedSet(set[T], TrackedMethods):
         for other in others:
             _subtract(self, tracker, "difference_update", other)
 
-    def __isub__(self, other: Any, /) -> Self:  # type: ignore[override,misc]
+    def __isub__(self, other: Any, /) -> Self:  # type: ignore[misc]
         if not isinstance(other, _SETS):
             return NotImplemented
         _subtract(self, ready(self), "isub", other)
@@ -153,7 +146,7 @@ class TrackedSet(set[T], TrackedMethods):
         """As set.intersection_update: one change for each element that is there no longer."""
         _replaced(self, ready(self), "intersection_update", others)
 
-    def __iand__(self, other: Any, /) -> Self:  # type: ignore[override,misc]
+    def __iand__(self, other: Any, /) -> Self:  # type: ignore[misc]
         if not isinstance(other, _SETS):
             return NotImplemented
         _replaced(self, ready(self), "iand", (other,))
@@ -237,10 +230,15 @@ def _subtract(target: TrackedSet[Any], tracker: Tracker, action: str, other: Any
             return
     for element in _in_order(other):
         before = _size(target)
-        # Unlike discard this makes no frozenset of an element that is a set.
-        set.difference_update(target, (element,))
+        if isinstance(element, set):
+            # discard would make a frozenset of it.
+            set.difference_update(target, (element,))
+        else:
+            _discard(target, element)
         if _size(target) < before:
             _gone(target, tracker, action, element)
+    # As the built-in at its end: makes the table smaller, on which the order of the elements depends.
+    set.difference_update(target, ())
 
 
 def _replaced(target: TrackedSet[Any], tracker: Tracker, action: str, others: tuple[Any, ...]) -> None:

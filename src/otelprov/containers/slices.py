@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from operator import index as as_index
 from operator import length_hint
 from typing import Any
@@ -19,13 +20,25 @@ _size = list.__len__
 _SOME: list[Any] = []
 
 
+def _is_placed_first() -> bool:
+    probe: list[int] = []
+
+    def values() -> Iterator[int]:
+        probe.append(1)
+        yield 2
+
+    probe[0:5] = values()
+    return probe == [2, 1]
+
+
+# Whether this interpreter finds the bounds of a slice before it iterates over what is put there: Python up to 3.12.
+_PLACED_FIRST = _is_placed_first()
+
+
 def replace(target: list[Any], tracker: Tracker, part: slice, values: Any) -> None:
     """As `target[part] = values`; one change."""
     part = _asked_once(part)
     start, stop, step = part.indices(_size(target))
-    if step == 1:
-        stop = max(start, stop)
-        part = slice(start, stop)
     if type(values) is not list and type(values) is not tuple and values is not target:
         try:
             iterator = iter(values)
@@ -34,6 +47,11 @@ def replace(target: list[Any], tracker: Tracker, part: slice, values: Any) -> No
             _set(target, part, None)  # type: ignore[call-overload]
             raise
         values = list(iterator)
+        if not _PLACED_FIRST:
+            start, stop, step = part.indices(_size(target))
+    if step == 1:
+        stop = max(start, stop)
+        part = slice(start, stop)
     nested = tracker.options.nested
     if nested or values is target:
         values = list.copy(values) if isinstance(values, list) else list(values)

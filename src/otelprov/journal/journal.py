@@ -143,7 +143,7 @@ class Journal:
         if (not file.open or size > self._rotate) and self._begin(span, payload):
             return True
         try:
-            written = file.append(before + payload + after)
+            written = file.append(b"".join((before, payload, after)))
         except OSError as error:
             if error.errno in _FULL or not self._begin(span, payload):
                 raise

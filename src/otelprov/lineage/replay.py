@@ -201,7 +201,7 @@ def _change_list(content: Content, change: MutationRecord, key: Any) -> None:
         return
     place = place_in_list(key.text) if type(key) is Step else key
     if type(place) is tuple:
-        _change_slice(content.value, change, _slice(*place))
+        _change_slice(content.value, change, slice(*place))
     elif type(place) is not int:
         raise TypeError("neither an index nor a slice")
     elif not _has_new(change):
@@ -212,11 +212,6 @@ def _change_list(content: Content, change: MutationRecord, key: Any) -> None:
         raise IndexError("beyond the end")
     else:
         content.value.insert(place, _new(change))
-
-
-def _slice(start: int, stop: int, step: int = 1) -> slice:
-    # As `slice.indices` gives it: below the first element ends a slice that goes backwards.
-    return slice(start, None if stop < 0 else stop, step)
 
 
 def _change_slice(elements: list[Any], change: MutationRecord, part: slice) -> None:

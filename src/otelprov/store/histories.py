@@ -10,17 +10,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
+from otelprov.model.containers import ContainerSummary
 from otelprov.model.records import MutationRecord
 from otelprov.store import rows
-from otelprov.store.contract import END_OF_TIME, Bounds, ContainerSummary
+from otelprov.store.contract import END_OF_TIME, Bounds
 from otelprov.store.lookups import Lookups
 
 # One row for each block of events and manner of change: a small part of the changes.
 _PARTS = (
     "SELECT c.container, c.process_id, m.name, m.type, m.actor, b.trace_id, b.step_id, count(*), min(x.time), "  # noqa: S608
     "max(x.time), min(x.change), max(x.change), sum(x.change > 0), "
-    "max(x.key <> '' OR x.old_value <> '' OR x.new_value <> '') "
+    "max(x.key <> '' OR x.old_value <> '' OR x.new_value <> ''), max(x.locations <> '') "
     f"FROM {rows.MUTATION_TABLES} WHERE c.run_id = ? GROUP BY x.container, x.manner, x.block"
+)
+# Names of further containers that hold one, out of pairs of name and location; whatever else the text may be, no error.
+_OTHER_NAMES = (
+    "SELECT c.container, CASE j.type WHEN 'array' THEN json_extract(j.value, '$[0]') END, count(*) "  # noqa: S608
+    f"FROM {rows.MUTATION_TABLES}, json_each(CASE WHEN json_valid(x.locations) THEN x.locations ELSE '[]' END) j "
+    "WHERE c.run_id = ? AND x.locations <> '' GROUP BY 1, 2"
 )
 _CHANGES = (
     f"SELECT {rows.MUTATION_FIELDS} FROM {rows.MUTATION_TABLES} WHERE c.id = ? "  # noqa: S608
@@ -41,7 +48,12 @@ class Histories(Lookups):
         parts: dict[str, list[tuple[Any, ...]]] = {}
         for row in self._connection.execute(_PARTS, (run_id,)):
             parts.setdefault(row[0], []).append(row)
-        found = [_summary(container, of, steps) for container, of in parts.items()]
+        others: dict[str, Counter[str]] = {}
+        if any(part[-1] for of in parts.values() for part in of):
+            for container, name, count in self._rows(_OTHER_NAMES, (run_id,)):
+                if isinstance(name, str):
+                    others.setdefault(container, Counter())[name] += count
+        found = [_summary(container, of, others.get(container), steps) for container, of in parts.items()]
         return sorted(found, key=lambda summary: (summary.first, summary.container))
 
     def mutations(
@@ -77,16 +89,19 @@ class Histories(Lookups):
 
 
 def _summary(
-    container: str, parts: Sequence[tuple[Any, ...]], known_steps: dict[tuple[str, str], str]
+    container: str,
+    parts: Sequence[tuple[Any, ...]],
+    other_names: Counter[str] | None,
+    known_steps: dict[tuple[str, str], str],
 ) -> ContainerSummary:
-    names: Counter[str] = Counter()
+    names: Counter[str] = Counter(other_names)
     types: Counter[str] = Counter()
     actors: dict[str, int] = {}
     steps: dict[tuple[str, str], int] = {}
     processes: dict[str, list[int]] = {}
     found = ContainerSummary(container, first=min(part[8] for part in parts), last=max(part[9] for part in parts))
     for part in parts:
-        _, process, name, kind, actor, trace, step, count, first, _, lowest, highest, numbered, values = part
+        _, process, name, kind, actor, trace, step, count, first, _, lowest, highest, numbered, values, _ = part
         names[name] += count
         types[kind] += count
         if actor:

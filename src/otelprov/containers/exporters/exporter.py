@@ -247,16 +247,16 @@ class Exporter(Fetching):
         return lines
 
     def _line(self, subscription: Subscription, change: Change) -> str | None:
-        try:
-            if subscription.where is None or subscription.where(change):
+        if subscription.admits(change):
+            try:
                 line = change_line(change, values=self._values)
-                subscription.count(delivered=1)
+            except Exception as error:
+                subscription.fail(error)
+                with self._changed:
+                    self._lose(1, f"no JSON could be made of a change: {type(error).__name__}")
+            else:
+                subscription.count()
                 return line
-            subscription.count(skipped=1)
-        except Exception as error:
-            subscription.fail(error)
-            with self._changed:
-                self._lose(1, "it could not be put into JSON")
         with self._changed:
             self._in_flight -= 1
         return None

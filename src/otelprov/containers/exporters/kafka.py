@@ -11,8 +11,8 @@ from typing import Any
 from otelprov.containers.exporters.exporter import Exporter, Sent
 from otelprov.errors import UsageError
 
-_MILLISECONDS = 1000
 _TIMEOUT = 10.0
+_SECONDS_TO_PURGE = 0.2
 
 
 class KafkaExporter(Exporter):
@@ -58,8 +58,12 @@ class KafkaExporter(Exporter):
         if batch.open():
             # Those that nobody has answered for: taken back, so that they are not sent twice.
             self._producer.purge()
-            self._producer.flush(0.5)
-        return batch.result()
+            self._producer.flush(_SECONDS_TO_PURGE)
+        done = batch.result()
+        if done.again:
+            # A new one asks at once, where this one would wait longer and longer, or has given up for good.
+            self.shut()
+        return done
 
     def _produce(self, batch: _Batch, number: int, line: str, deadline: float) -> None:
         key = json.loads(line)["container"]["id"]
@@ -78,7 +82,7 @@ class KafkaExporter(Exporter):
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.purge()
-            producer.flush(0.1)
+            producer.flush(_SECONDS_TO_PURGE)
 
     def forget(self) -> None:
         """Leave the connections, and the threads that are not there, to the parent."""

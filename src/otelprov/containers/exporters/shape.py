@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from typing import Any
 
-from otelprov.capture import recorder
 from otelprov.capture.scrub import CUT, scrub_text
 from otelprov.containers.change import Change, CodePlace
 from otelprov.containers.encode_more import is_secret, told_location
+from otelprov.containers.joined import id_of
 from otelprov.containers.pending import MISSING
 from otelprov.containers.tracker import Tracker
 from otelprov.containers.values import Large
@@ -31,7 +30,7 @@ def change_json(change: Change, *, values: bool = False) -> dict[str, Any]:
     secret = any(map(is_secret, (*around, key)))
     return {
         "container": {
-            "id": container_id(change.tracker),
+            "id": id_of(change.tracker),
             "name": scrub_text(change.name),
             "type": change.tracker.kind,
         },
@@ -55,18 +54,12 @@ def change_line(change: Change, *, values: bool = False) -> str:
     return json.dumps(change_json(change, values=values), separators=(",", ":"))
 
 
-def container_id(tracker: Tracker) -> str:
-    """Id of the process and number of the container in it, as the journal has it."""
-    current = recorder.current()
-    return f"{current.process_id if current is not None else f'{os.getpid():x}'}-{tracker.number}"
-
-
 def _side(value: Any, values: bool, secret: bool) -> dict[str, Any] | None:
     kind = type(value)
     if value is MISSING:
         return None
     if kind is Tracker:
-        return {"type": value.kind, "container": container_id(value)}
+        return {"type": value.kind, "container": id_of(value)}
     if kind is Large:
         return {"type": value.kind.__name__, "length": value.length}
     if isinstance(value, type):

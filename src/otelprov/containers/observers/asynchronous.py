@@ -58,17 +58,15 @@ class Awaiting(_OnLoop):
 
     async def _work(self, subscription: Subscription) -> None:
         while (taken := subscription.take()) is not None:
-            change = taken[0]
+            if not subscription.admits(taken[0]):
+                continue
             try:
-                if subscription.where is not None and not subscription.where(change):
-                    subscription.count(skipped=1)
-                    continue
-                awaitable: Coroutine[Any, Any, object] = self.function(change)  # type: ignore[assignment]
+                awaitable: Coroutine[Any, Any, object] = self.function(taken[0])  # type: ignore[assignment]
                 await awaitable
             except Exception as error:
                 subscription.fail(error)
             else:
-                subscription.count(delivered=1)
+                subscription.count()
 
 
 class AsyncQueue(_OnLoop):
@@ -117,13 +115,7 @@ class AsyncQueue(_OnLoop):
             taken = subscription.take()
             if taken is None:
                 return
-            try:
-                if subscription.where is not None and not subscription.where(taken[0]):
-                    subscription.count(skipped=1)
-                    continue
-            except Exception as error:
-                subscription.fail(error)
-                continue
-            self._queue.put_nowait(taken[0])
-            subscription.count(delivered=1)
+            if subscription.admits(taken[0]):
+                self._queue.put_nowait(taken[0])
+                subscription.count()
         self._waiting[subscription] = None

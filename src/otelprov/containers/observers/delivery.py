@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextvars import Context
 
 from otelprov.capture import background
-from otelprov.capture.guard import guard
+from otelprov.capture.guard import failed, guard
 from otelprov.containers.change import Change
 from otelprov.containers.observers.observer import Fetching
 from otelprov.containers.observers.subscription import LOOP, Subscription
@@ -46,25 +46,32 @@ def queue(subscriptions: tuple[Subscription, ...], entry: Entry, number: int) ->
     if not number:
         # The making of a container.
         return
-    with guard("queueing a change for observers"):
-        change = Change(entry, number)
-        thread = place_of(entry[6])[0]
-        generation = _generation.get(thread, 0)
-        for subscription in subscriptions:
-            # A change that is seen on two ways is the same change.
-            if subscription.closed or subscription.last is entry or not subscription.wanted.passes(change):
-                continue
-            subscription.last = entry
-            if generation >= MOST_GENERATIONS:
-                if not subscription.loops:
-                    subscription.loops = True
-                    _loops.append(subscription)
-                subscription.drop(1, LOOP)
-            elif subscription.offer(change, generation) and subscription.eager:
-                _turn_of(thread).append(subscription)
-            elif not subscription.eager and not subscription.announced:
-                subscription.announced = True
-                _later.append(subscription)
+    try:
+        _queue(subscriptions, entry, Change(entry, number))
+    except Exception as error:
+        failed("queueing a change for observers", error)
+
+
+def _queue(subscriptions: tuple[Subscription, ...], entry: Entry, change: Change) -> None:
+    thread = place_of(entry[6])[0]
+    generation = _generation.get(thread, 0)
+    for subscription in subscriptions:
+        # A change that is seen on two ways is the same change.
+        if subscription.closed or subscription.last is entry:
+            continue
+        if subscription.wanted is not None and not subscription.wanted.passes(change):
+            continue
+        subscription.last = entry
+        if generation >= MOST_GENERATIONS:
+            if not subscription.loops:
+                subscription.loops = True
+                _loops.append(subscription)
+            subscription.drop(1, LOOP)
+        elif subscription.offer(change, generation) and subscription.eager:
+            _turn_of(thread).append(subscription)
+        elif not subscription.eager and not subscription.announced:
+            subscription.announced = True
+            _later.append(subscription)
 
 
 def _turn_of(thread: int) -> deque[Subscription]:

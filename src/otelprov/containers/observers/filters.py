@@ -28,13 +28,14 @@ class Filter(NamedTuple):
         return self.actor is None or self.actor.fullmatch(change.actor) is not None
 
 
-def filter_for(actions: Iterable[str] | str | None, location: str | None, actor: str | None) -> Filter:
-    """A filter of what the user wrote; raises TypeError and ValueError that name the argument."""
-    return Filter(
+def filter_for(actions: Iterable[str] | str | None, location: str | None, actor: str | None) -> Filter | None:
+    """A filter of what the user wrote, None where any change will do; TypeError and ValueError name the argument."""
+    found = Filter(
         _actions(actions),
         None if location is None else glob(location, "location"),
         None if actor is None else glob(actor, "actor"),
     )
+    return found if any(part is not None for part in found) else None
 
 
 def glob(pattern: str, argument: str) -> re.Pattern[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, MethodType, TracebackType
@@ -37,7 +36,7 @@ class Subscription:
         self,
         observer: Callable[[Change], object],
         *,
-        wanted: Filter,
+        wanted: Filter | None,
         where: Callable[[Change], object] | None,
         priority: int,
         capacity: int,
@@ -63,6 +62,7 @@ class Subscription:
         # Whether it was told that observers keep each other busy.
         self.loops = False
         self._in_a_row = 0
+        self._stuck = False
         self._leave: Callable[[Subscription], object] | None = None
         self.renew()
 
@@ -98,9 +98,11 @@ class Subscription:
         """Where changes above the capacity wait for it to be blocked for them: wait, then drop the newest."""
         if self.overflow != BLOCK or len(self.waiting) <= self.capacity:
             return
-        deadline = time.monotonic() + PATIENCE
-        with self._room:
-            self._room.wait_for(lambda: len(self.waiting) <= self.capacity, deadline - time.monotonic())
+        if not self._stuck:
+            with self._room:
+                found = self._room.wait_for(lambda: len(self.waiting) <= self.capacity, PATIENCE)
+            # Where nothing at all moves, waiting again with the next change would stop the program.
+            self._stuck = not found
         dropped = 0
         while len(self.waiting) > self.capacity:
             self.waiting.pop()
@@ -114,28 +116,45 @@ class Subscription:
             taken = self.waiting.popleft()
         except IndexError:
             return None
-        if self.overflow == BLOCK and len(self.waiting) <= self.capacity:
-            with self._room:
-                self._room.notify_all()
+        if self.overflow == BLOCK:
+            self._stuck = False
+            if len(self.waiting) <= self.capacity:
+                with self._room:
+                    self._room.notify_all()
         return taken
 
     def call(self, change: Change) -> None:
         """Give the observer a change; what it raises is counted and told, and goes no further."""
+        if not self.admits(change):
+            return
         try:
-            if self.where is not None and not self.where(change):
-                self.count(skipped=1)
-                return
             self.observer(change)
         except Exception as error:
             self.fail(error)
+        except BaseException:
+            # An interrupt, or an end that was asked for: the program's to handle.
+            with self._counting:
+                self.failed += 1
+            raise
         else:
-            self.count(delivered=1)
+            self.count()
 
-    def count(self, *, delivered: int = 0, skipped: int = 0) -> None:
-        """Count changes that have found their end well."""
+    def admits(self, change: Change) -> bool:
+        """Whether `where` says yes; a change that it does not want, or fails on, has found its end with that."""
+        try:
+            if self.where is None or self.where(change):
+                return True
+        except Exception as error:
+            self.fail(error)
+        else:
+            with self._counting:
+                self.skipped += 1
+        return False
+
+    def count(self) -> None:
+        """Count a change as delivered."""
         with self._counting:
-            self.delivered += delivered
-            self.skipped += skipped
+            self.delivered += 1
             self._in_a_row = 0
 
     def fail(self, error: Exception) -> None:

@@ -19,8 +19,10 @@ from otelprov.containers.observers.subscription import Subscription
 from otelprov.containers.pending import Entry
 from otelprov.containers.tracker import Tracker
 
+_PATIENCE = 0.05
+
 _changing = threading.RLock()
-# Those of names, with the pattern; None stands for every container.
+# Those of names, with the pattern; None stands for every container. Never changed, but replaced: other threads read it.
 _wide: dict[Subscription, re.Pattern[str] | None] = {}
 _live: weakref.WeakSet[Subscription] = weakref.WeakSet()
 _forks_watched = False
@@ -28,7 +30,7 @@ _forks_watched = False
 
 def put_on(subscription: Subscription, target: Tracker | re.Pattern[str] | None) -> None:
     """Put an observer on a container, on those of a name, or on all; it sees what changes from now on."""
-    global _forks_watched
+    global _forks_watched, _wide
     pending.drain()
     with _changing:
         if not _forks_watched:
@@ -44,7 +46,7 @@ def put_on(subscription: Subscription, target: Tracker | re.Pattern[str] | None)
             _set(target, (*_own(target), subscription))
         else:
             subscription.on_close(lambda closed: _take_off_all(closed))
-            _wide[subscription] = target
+            _wide = {**_wide, subscription: target}
             newcomers.tell("observers", _meet_later)
             for existing in _trackers():
                 _set(existing, _own(existing))
@@ -61,9 +63,10 @@ def _take_off(subscription: Subscription, target: Tracker | None) -> None:
 
 
 def _take_off_all(subscription: Subscription) -> None:
+    global _wide
     _finish(subscription)
     with _changing:
-        _wide.pop(subscription, None)
+        _wide = {found: pattern for found, pattern in _wide.items() if found is not subscription}
         if not _wide:
             newcomers.tell("observers", None)
         for existing in _trackers():
@@ -112,10 +115,17 @@ def _meet_later(target: Tracker) -> None:
 def _meet(entry: Entry, number: int) -> None:
     first: Tracker = entry[0]
     extra: Any = entry[7] if len(entry) == 8 else None
-    with _changing:
+    changing = _changing
+    # Changes are being handed on, so who changes observers must not hold that up; nothing worse than a change that is
+    # not observed comes of two at a time.
+    alone = changing.acquire(timeout=_PATIENCE)
+    try:
         for target in (first, *(outermost for outermost, _keys in extra.paths)) if extra is not None else (first,):
             if target.watched is _meet:
                 _set(target, ())
+    finally:
+        if alone:
+            changing.release()
     if first.watched is not None and first.watched is not _meet:
         first.watched(entry, number)
 
