@@ -195,6 +195,17 @@ def test_what_it_held_after_a_change(otelprov: CommandLine) -> None:
     assert order["content"] == {"a": [["state", "paid"]]}
 
 
+def test_what_it_held_after_a_change_of_a_container_inside(otelprov: CommandLine) -> None:
+    (price,) = changes(otelprov("containers", "last", "cart", "--json", "--location", "['items'][0]['price']"))
+    inside = price["container"].rpartition("-")[2]
+    for point, expected in ((f"{inside}:0", "{'price': 1.5}"), (f"{price['container']}:1", "{'price': 2}")):
+        said = otelprov("containers", "last", "cart", "--at", point)
+        assert said.status == 0
+        assert "['total'] = 3" in said.out
+        assert (f"['items'] = [{expected}]" in said.out) == (point[-1] == "1")
+    assert otelprov("containers", "last", "cart", "--at", "9999:1").status == 3
+
+
 def test_what_differs_between_two_changes(otelprov: CommandLine) -> None:
     said = otelprov("containers", "last", "cart", "--diff", "1", "3")
     assert said.status == 1

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables, colour and JSON."""
 
+import json
 import os
 import pty
 import subprocess
@@ -52,3 +53,10 @@ def test_json_is_one_line_of_ascii_off_a_terminal(capsys):
 @pytest.mark.parametrize("status", ["running", "completed", "failed"])
 def test_status_is_plain_off_a_terminal(status):
     assert output.status_word(status) == status
+
+
+@pytest.mark.parametrize("count", [0, 1, 1000, 2500])
+def test_a_list_that_is_streamed_is_one_document(count, capsys):
+    output.stream_json({"a": 1}, "items", iter(range(count)), lambda: {"shown": count})
+    document = json.loads(capsys.readouterr().out)
+    assert document == {"schema_version": 1, "a": 1, "items": list(range(count)), "shown": count}

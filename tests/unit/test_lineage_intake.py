@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mutation_events import History, block
 from spans import RunSpans, make_run
 
 from otelprov.ingest.contract import Batch, Problems
@@ -88,6 +89,18 @@ def test_large_sources_are_merged_in_portions(store: Store, monkeypatch: pytest.
     assert report.new == len(run.spans)
     assert store.positions() == {"/j/1": len(run.spans)}
     assert len(lineage(store, "+/b").nodes) == 12
+
+
+def test_blocks_of_changes_are_merged_in_smaller_portions(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "SPANS_PER_MERGE", 50)
+    run, cart, held = RunSpans("a.py"), History("c"), []
+    for _ in range(6):
+        block(run, [cart.set("a", number) for number in range(100)])
+    merge = store.merge
+    monkeypatch.setattr(store, "merge", lambda records, **more: held.append(len(records)) or merge(records, **more))
+    take_in(store, Listed(*(Batch([span], "/j/1", number + 1) for number, span in enumerate(run.spans))))
+    assert held == [200, 200, 200]
+    assert len(list(store.mutations(run.run_id))) == 600
 
 
 def test_what_came_before_an_error_stays_with_its_position(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
