@@ -30,7 +30,7 @@ GENERATED = 300
 SET_UP = """
 import sys
 from otelprov.testing import recording
-import otelprov.capture.imports as imports
+import otelprov.capture.modules.imports as imports
 context = recording(sys.argv[1], strict=False)
 context.__enter__()
 imports.start()

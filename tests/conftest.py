@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from backend_processes import collector, jaeger, pytest_runtest_makereport  # noqa: F401
 from s3_server import s3_server  # noqa: F401
 
+from otelprov.capture import background
 from otelprov.semconv.validate import problems
 
 # A background job or nohup ignores these, and so would every program that a test starts and interrupts.
@@ -28,6 +30,16 @@ def recorded_telemetry_passes_the_registry(request: pytest.FixtureRequest) -> It
     yield
     if folder is not None:
         _check(folder)
+
+
+@pytest.fixture(autouse=True)
+def our_thread_ends_with_the_test() -> Iterator[None]:
+    """What one test has begun in the background does nothing during the next."""
+    before = background.thread_ident()
+    yield
+    if background.thread_ident() not in (0, None, before):
+        background.stop(time.monotonic() + 5)
+        background.forget()
 
 
 @pytest.fixture(scope="module", autouse=True)

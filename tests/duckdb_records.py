@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from instrumented import recording_with
 
-from otelprov.capture.sql_statements import finish_statements
+from otelprov.capture.sql.sql_statements import finish_statements
 from otelprov.lineage.derive import derive_run
 from otelprov.lineage.extract import extract
 from otelprov.lineage.query import lineage

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from otelprov.capture import coverage, files
+from otelprov.capture import coverage
+from otelprov.capture.disk import files
 from otelprov.capture.inside import quietly
 from otelprov.semconv import names
 from otelprov.testing import recording

@@ -8,7 +8,7 @@ import threading
 import pytest
 from instrumented import recording_with
 
-from otelprov.capture import frames
+from otelprov.capture.flow import frames
 from otelprov.semconv import (
     CODE_FILE_PATH,
     PROVENANCE_COLUMNS,

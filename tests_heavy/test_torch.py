@@ -12,7 +12,7 @@ from instrumented import recording_with
 from safetensors.torch import load_file  # noqa: F401 - so that it is there when it is patched
 from table_plots import edges
 
-from otelprov.capture.identity import origins_of
+from otelprov.capture.flow.identity import origins_of
 from otelprov_instrumentors.files import FilesInstrumentor
 from otelprov_instrumentors.numpy import NumpyInstrumentor
 from otelprov_instrumentors.torch import TorchInstrumentor

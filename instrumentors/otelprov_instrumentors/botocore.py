@@ -7,9 +7,9 @@ events would do for calls alone: their handlers are per client, and see no body 
 
 from __future__ import annotations
 
-from otelprov.capture import s3_transfers
-from otelprov.capture.s3 import api_call
-from otelprov.capture.table_io import aside
+from otelprov.capture.remote import s3_transfers
+from otelprov.capture.remote.s3 import api_call
+from otelprov.capture.tables.table_io import aside
 from otelprov.instrumentation import Instrumentor, Patch
 
 _TRANSFERS = {

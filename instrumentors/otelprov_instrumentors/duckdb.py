@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from otelprov.capture import duckdb_names
-from otelprov.capture.columns import remember_columns
-from otelprov.capture.duckdb_statements import Running, appended
-from otelprov.capture.frames import add
-from otelprov.capture.identity import Origins, origins_of, remember
+from otelprov.capture.flow.frames import add
+from otelprov.capture.flow.identity import Origins, origins_of, remember
+from otelprov.capture.sql import duckdb_names
+from otelprov.capture.sql.duckdb_statements import Running, appended
+from otelprov.capture.tables.columns import remember_columns
 from otelprov.instrumentation import Call, Instrumentor, Patch
 
 _CONNECTION = "DuckDBPyConnection."

@@ -7,7 +7,9 @@ import os
 from collections.abc import Generator
 from typing import Any
 
-from otelprov.capture import audit, coverage, files, moves, pickled
+from otelprov.capture import coverage
+from otelprov.capture.disk import audit, files, moves
+from otelprov.capture.flow import pickled
 from otelprov.capture.naming import is_compiled_code
 from otelprov.instrumentation import Call, Instrumentor, Patch
 

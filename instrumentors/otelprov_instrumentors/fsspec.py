@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from otelprov.capture.filesystem_calls import awaited_file, closing, opening, syncing, whole_file
-from otelprov.capture.table_io import aside
+from otelprov.capture.remote.filesystem_calls import awaited_file, closing, opening, syncing, whole_file
+from otelprov.capture.tables.table_io import aside
 from otelprov.instrumentation import Instrumentor, Patch
 
 _WHOLE = {

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from otelprov.capture import frames, hdf5
-from otelprov.capture.identity import Origins, remember
+from otelprov.capture.flow import frames
+from otelprov.capture.flow.identity import Origins, remember
+from otelprov.capture.tables import hdf5
 from otelprov.instrumentation import Call, Instrumentor, Patch
 
 frames.declare("h5py", data=("Dataset",))

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from otelprov.capture import imports
+from otelprov.capture.modules import imports
 from otelprov.instrumentation import Instrumentor
 
 

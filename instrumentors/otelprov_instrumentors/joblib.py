@@ -7,8 +7,8 @@ import os
 from collections.abc import Generator
 from typing import Any
 
-from otelprov.capture.frames import content_origins
-from otelprov.capture.table_io import reads, record_write, writes
+from otelprov.capture.flow.frames import content_origins
+from otelprov.capture.tables.table_io import reads, record_write, writes
 from otelprov.instrumentation import Call, Instrumentor, Patch
 
 _dump = writes("filename", 1, format="joblib", table_name="value")

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from otelprov.capture import frames
-from otelprov.capture.file_writes import begin_write, follow_unwatched
-from otelprov.capture.files import data_entity
-from otelprov.capture.fingerprint import version_before
-from otelprov.capture.following import Following
+from otelprov.capture.disk.file_writes import begin_write, follow_unwatched
+from otelprov.capture.disk.files import data_entity
+from otelprov.capture.disk.fingerprint import version_before
+from otelprov.capture.flow import frames
+from otelprov.capture.flow.following import Following
 from otelprov.capture.naming import absolute_path
-from otelprov.capture.table_io import reads, writes
+from otelprov.capture.tables.table_io import reads, writes
 from otelprov.instrumentation import Call, Instrumentor, Patch
 from otelprov.semconv import PROVENANCE_OPERATION_WRITE
 

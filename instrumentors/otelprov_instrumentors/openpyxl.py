@@ -7,9 +7,9 @@ from collections.abc import Generator
 from types import GeneratorType
 from typing import Any
 
-from otelprov.capture import frames
-from otelprov.capture.identity import Origins, origins_of, remember
-from otelprov.capture.table_io import reads, writes
+from otelprov.capture.flow import frames
+from otelprov.capture.flow.identity import Origins, origins_of, remember
+from otelprov.capture.tables.table_io import reads, writes
 from otelprov.instrumentation import Call, Instrumentor, Patch
 
 frames.declare("openpyxl", carriers=("Workbook",))

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from otelprov.capture.table_io import reads, writes
+from otelprov.capture.tables.table_io import reads, writes
 from otelprov.instrumentation import Instrumentor, Patch
 
 

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Generator
 from typing import Any
 
-from otelprov.capture import frames, models
-from otelprov.capture.methods import Methods
-from otelprov.capture.table_io import reads, record_write
+from otelprov.capture.flow import frames, models
+from otelprov.capture.flow.methods import Methods
+from otelprov.capture.tables.table_io import reads, record_write
 from otelprov.instrumentation import Call, Instrumentor, Patch
 
 frames.declare("sklearn", models=("BaseEstimator",))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from otelprov.capture import sqlite_types
+from otelprov.capture.sql import sqlite_types
 from otelprov.instrumentation import Call, Instrumentor, Patch
 
 _FACTORY = 5

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from otelprov.capture.files import wrapped_descriptor
-from otelprov.capture.handles import origins_of_data
-from otelprov.capture.identity import Origins, remember
-from otelprov.capture.members import member_extracted, member_read, member_written
+from otelprov.capture.disk.files import wrapped_descriptor
+from otelprov.capture.disk.handles import origins_of_data
+from otelprov.capture.disk.members import member_extracted, member_read, member_written
+from otelprov.capture.flow.identity import Origins, remember
 from otelprov.instrumentation import Call, Instrumentor, Patch
 
 Captured = Generator[None, Any, None]

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from otelprov.capture import frames
-from otelprov.capture.frames import add
-from otelprov.capture.weights import note_weights, reads_weights, weights_from, writes_weights
+from otelprov.capture.flow import frames
+from otelprov.capture.flow.frames import add
+from otelprov.capture.flow.weights import note_weights, reads_weights, weights_from, writes_weights
 from otelprov.instrumentation import Instrumentor, Patch
 
 frames.declare("torch", data=("Tensor",), models=("Module",))

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from otelprov.capture.contents import note_content, origins_of_content
-from otelprov.capture.files import record_read
-from otelprov.capture.identity import Origins, origins_of, remember
-from otelprov.capture.members import member_extracted, member_read, member_written
-from otelprov.capture.moves import regular
+from otelprov.capture.disk.files import record_read
+from otelprov.capture.disk.members import member_extracted, member_read, member_written
+from otelprov.capture.disk.moves import regular
+from otelprov.capture.flow.contents import note_content, origins_of_content
+from otelprov.capture.flow.identity import Origins, origins_of, remember
 from otelprov.capture.naming import absolute_path
 from otelprov.instrumentation import Call, Instrumentor, Patch
 

@@ -10,8 +10,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from otelprov.capture.declared import step
-    from otelprov.capture.imports import loaded_files, loaded_modules, start, stop
-    from otelprov.capture.run import begin, enabled
+    from otelprov.capture.life.run import begin, enabled
+    from otelprov.capture.modules.imports import loaded_files, loaded_modules, start, stop
     from otelprov.containers import (
         TrackedDict,
         TrackedList,
@@ -29,13 +29,13 @@ _HOMES = {
     "TrackedList": "otelprov.containers",
     "TrackedObject": "otelprov.containers",
     "TrackedSet": "otelprov.containers",
-    "begin": "otelprov.capture.run",
-    "enabled": "otelprov.capture.run",
-    "loaded_files": "otelprov.capture.imports",
-    "loaded_modules": "otelprov.capture.imports",
-    "start": "otelprov.capture.imports",
+    "begin": "otelprov.capture.life.run",
+    "enabled": "otelprov.capture.life.run",
+    "loaded_files": "otelprov.capture.modules.imports",
+    "loaded_modules": "otelprov.capture.modules.imports",
+    "start": "otelprov.capture.modules.imports",
     "step": "otelprov.capture.declared",
-    "stop": "otelprov.capture.imports",
+    "stop": "otelprov.capture.modules.imports",
     "track": "otelprov.containers",
     "tracked": "otelprov.containers",
     "tracking": "otelprov.containers",

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from otelprov import config
-from otelprov.capture import digests, producers
+from otelprov.capture import producers
+from otelprov.capture.disk import digests
 from otelprov.capture.held import hand_on
 from otelprov.capture.recorder import Recorder, Run, current, install, random_bits
 from otelprov.ingest.otlp_json import decode

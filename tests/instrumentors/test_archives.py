@@ -16,9 +16,9 @@ import pytest
 from file_plots import digest, make, recorded, sources  # noqa: F401
 from instrumented import instrumented
 
-from otelprov.capture.handles import handle_origins
+from otelprov.capture.disk.handles import handle_origins
+from otelprov.capture.disk.members import MOST_MEMBERS
 from otelprov.capture.inside import quietly
-from otelprov.capture.members import MOST_MEMBERS
 from otelprov.semconv import names
 from otelprov_instrumentors.pandas import PandasInstrumentor
 from otelprov_instrumentors.tarfile import TarfileInstrumentor

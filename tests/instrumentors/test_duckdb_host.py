@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from duckdb_records import ask, folder, recorded, sources  # noqa: F401 - fixtures
 
-from otelprov.capture.sql_statements import finish_statements
+from otelprov.capture.sql.sql_statements import finish_statements
 from otelprov.semconv import names
 from otelprov_instrumentors.duckdb import DuckdbInstrumentor
 
@@ -119,7 +119,7 @@ def test_threads_with_cursors_of_their_own(sources):
 
 
 def test_nothing_is_kept_alive(recorded):
-    from otelprov.capture import identity
+    from otelprov.capture.flow import identity
 
     frame = pd.read_csv("d.csv")
     before = identity.count()

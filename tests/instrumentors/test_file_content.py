@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 from file_plots import digest, make, recorded, sources  # noqa: F401
 
-from otelprov.capture.handles import handle_origins, remember_written
-from otelprov.capture.identity import Origins, Read, origins_of, remember
+from otelprov.capture.disk.handles import handle_origins, remember_written
+from otelprov.capture.flow.identity import Origins, Read, origins_of, remember
 from otelprov.model.entity import Entity
 from otelprov.semconv import names
 

@@ -24,8 +24,9 @@ from pathlib import Path
 import pytest
 from file_plots import digest, make, recorded, versions  # noqa: F401
 
-from otelprov.capture import coverage, file_writes, files
-from otelprov.capture.handles import raw_file
+from otelprov.capture import coverage
+from otelprov.capture.disk import file_writes, files
+from otelprov.capture.disk.handles import raw_file
 from otelprov.capture.inside import quietly
 from otelprov.semconv import names
 from otelprov_instrumentors.files import FilesInstrumentor
@@ -350,7 +351,7 @@ from os import open as early, close
 plain = open
 from pathlib import Path
 from otelprov.testing import recording
-from otelprov.capture import files
+from otelprov.capture.disk import files
 from otelprov_instrumentors.files import FilesInstrumentor
 FilesInstrumentor().instrument()
 with recording({str(tmp_path / "home")!r}) as recorded:

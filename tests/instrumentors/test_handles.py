@@ -22,7 +22,7 @@ import yaml
 from file_plots import digest, make, recorded, sources  # noqa: F401
 from instrumented import instrumented
 
-from otelprov.capture.identity import origins_of
+from otelprov.capture.flow.identity import origins_of
 from otelprov.semconv import names
 from otelprov_instrumentors.pandas import PandasInstrumentor
 

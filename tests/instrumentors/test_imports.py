@@ -164,7 +164,7 @@ def test_no_trace_explodes(project: Project) -> None:
     project.write(
         "app.py",
         "import sys, importlib\n"
-        "import otelprov.capture.imports as imports\n"
+        "import otelprov.capture.modules.imports as imports\n"
         "imports.stop()\n"
         "for number in range(250): importlib.import_module(f'own.m{number}')\n"
         "imports.start()\n"
@@ -196,7 +196,7 @@ def test_switched_off_nothing_is_installed(project: Project) -> None:
     project.write(
         "app.py",
         "import importlib._bootstrap as b, sys, mod\n"
-        "import otelprov.capture.imports as imports\n"
+        "import otelprov.capture.modules.imports as imports\n"
         "assert 'importlib' in b._ModuleLockManager.__module__, b._ModuleLockManager\n"
         "assert imports.loaded_files() == [] == imports.loaded_modules()\n",
     )
@@ -232,7 +232,7 @@ def test_a_module_that_failed_is_told_once_it_loads(project: Project) -> None:
     project.write(
         "app.py",
         "import sys\n"
-        "import otelprov.capture.imports as imports\n"
+        "import otelprov.capture.modules.imports as imports\n"
         "try:\n    import flaky\nexcept ImportError:\n    pass\n"
         "assert [m.name for m in imports.loaded_modules() if m.file] == ['__main__']\n"
         "sys.ready = True\n"

@@ -103,7 +103,7 @@ def test_threads_importing_at_once(project: Project) -> None:
     project.write(
         "app.py",
         "import importlib, threading\n"
-        "import otelprov.capture.imports as imports\n"
+        "import otelprov.capture.modules.imports as imports\n"
         "def work(step):\n"
         "    for number in range(40):\n"
         "        importlib.import_module(f'par.m{number * step % 41 - 1}') if number else None\n"
@@ -153,7 +153,7 @@ def test_start_and_stop_restore_the_import_system(project: Project) -> None:
     project.write(
         "app.py",
         "import importlib._bootstrap as b, importlib._bootstrap_external as e\n"
-        "import otelprov.capture.imports as imports\n"
+        "import otelprov.capture.modules.imports as imports\n"
         "imports.stop()\n"
         "plain = b._ModuleLockManager, e._LoaderBasics.exec_module\n"
         "import unseen\n"
@@ -252,7 +252,7 @@ def test_it_can_be_embedded_where_nothing_is_recorded(project: Project) -> None:
     project.write("mod.py", "")
     project.write(
         "app.py",
-        "from otelprov.capture import imports\n"
+        "from otelprov.capture.modules import imports\n"
         "assert imports.start()\n"
         "import mod\n"
         "imports.stop()\n"

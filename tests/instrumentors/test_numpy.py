@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from table_plots import edges, flows, record_tables  # noqa: F401
 
-from otelprov.capture import arrays, frames
-from otelprov.capture.identity import count
+from otelprov.capture.flow import arrays, frames
+from otelprov.capture.flow.identity import count
 from otelprov.semconv import PROVENANCE_COLUMNS, PROVENANCE_ENTITY_FORMAT, PROVENANCE_FLOW_COMPLETE, PROVENANCE_ROWS
 
 

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from pandas_plots import BOTH, assert_is_read_of_plots, comes_from, record_pandas, sources  # noqa: F401
 
-from otelprov.capture import frames
-from otelprov.capture.identity import Origins, origins_of, remember
+from otelprov.capture.flow import frames
+from otelprov.capture.flow.identity import Origins, origins_of, remember
 from otelprov.model.entity import Entity
 from otelprov.semconv import (
     FILE_SIZE,

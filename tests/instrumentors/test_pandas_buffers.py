@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from table_plots import edges, flows, record_tables  # noqa: F401
 
-from otelprov.capture import contents
-from otelprov.capture.identity import Origins, Read
+from otelprov.capture.flow import contents
+from otelprov.capture.flow.identity import Origins, Read
 from otelprov.model.entity import Entity
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from table_plots import record_tables  # noqa: F401
 
-from otelprov.capture import columns
-from otelprov.capture.columns import columns_of
+from otelprov.capture.tables import columns
+from otelprov.capture.tables.columns import columns_of
 from otelprov.semconv import PROVENANCE_COLUMN_EDGES, PROVENANCE_ENTITY_NAME
 
 SAME, MADE, TOTAL = "IDENTITY", "TRANSFORMATION", "AGGREGATION"

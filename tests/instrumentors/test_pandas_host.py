@@ -12,7 +12,7 @@ import warnings
 import pandas as pd
 import pytest
 
-from otelprov.capture import frames, identity
+from otelprov.capture.flow import frames, identity
 from otelprov.testing import recording
 from otelprov_instrumentors.pandas import PandasInstrumentor
 

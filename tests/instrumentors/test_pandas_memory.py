@@ -14,8 +14,9 @@ from command_line import CommandLine
 from launch import run
 from table_plots import PLOTS, YIELDS, flows, record_tables  # noqa: F401
 
-from otelprov.capture import columns, contents, frames
-from otelprov.capture.identity import count
+from otelprov.capture.flow import contents, frames
+from otelprov.capture.flow.identity import count
+from otelprov.capture.tables import columns
 
 
 def _kept():

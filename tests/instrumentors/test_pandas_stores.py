@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from table_plots import edges, flows, record_tables  # noqa: F401
 
-from otelprov.capture.table_io import finish_open_stores
+from otelprov.capture.tables.table_io import finish_open_stores
 from otelprov.semconv import PROVENANCE_COLUMNS, PROVENANCE_FLOW_COMPLETE, PROVENANCE_ROWS
 
 pytestmark = pytest.mark.filterwarnings("ignore:The default value of 'track_times'")

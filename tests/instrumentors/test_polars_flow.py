@@ -11,8 +11,8 @@ from arrow_plots import is_complete, make_plots, make_tables, observe, record_pl
 from pandas_plots import BOTH, assert_threads_keep_apart, comes_from, sources
 from table_plots import flows
 
-from otelprov.capture import columns
-from otelprov.capture.identity import count
+from otelprov.capture.flow.identity import count
+from otelprov.capture.tables import columns
 
 
 def test_a_pipeline_comes_from_both_inputs_and_from_nothing_else(recorded):

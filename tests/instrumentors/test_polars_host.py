@@ -19,7 +19,7 @@ import pytest
 from arrow_plots import INSTRUMENTORS, make_plots, make_tables, observe, record_plots  # noqa: F401
 from pandas_plots import sources as sources_of
 
-from otelprov.capture.identity import origins_of
+from otelprov.capture.flow.identity import origins_of
 from otelprov.capture.inside import quietly
 from otelprov.capture.io import record_io
 from otelprov.model.entity import Entity

@@ -23,7 +23,7 @@ from arrow_plots import is_complete, make_plots, make_tables, observe, read_name
 from pandas_plots import BOTH, comes_from, sources
 from table_plots import edges, flows
 
-from otelprov.capture.identity import count
+from otelprov.capture.flow.identity import count
 from otelprov.semconv import (
     PROVENANCE_COLUMN_NAMES,
     PROVENANCE_COLUMNS,

@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.metaestimators import available_if
 
-from otelprov.capture.methods import Method
+from otelprov.capture.flow.methods import Method
 from otelprov_instrumentors.sklearn import SklearnInstrumentor
 
 
@@ -110,7 +110,7 @@ def _classes():
         found = left.pop()
         if found not in seen:
             seen.add(found)
-            left += [*type.__subclasses__(found), *(base for base in found.__mro__ if base is not object)]
+            left += [*type.__subclasses__(found), *(base for base in type.mro(found) if base is not object)]
     return seen
 
 

@@ -11,7 +11,7 @@ import time
 import pytest
 from instrumented import recording_with
 
-from otelprov.capture.sql_statements import finish_statements
+from otelprov.capture.sql.sql_statements import finish_statements
 from otelprov.semconv import names
 from otelprov_instrumentors.sqlite3 import Sqlite3Instrumentor
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from otelprov.capture import columns
-from otelprov.capture.columns import ColumnEdge, ColumnSource, edges_of, forget_columns, remember_columns
-from otelprov.capture.identity import Origins, Read
+from otelprov.capture.flow.identity import Origins, Read
 from otelprov.capture.io import record_io
+from otelprov.capture.tables import columns
+from otelprov.capture.tables.columns import ColumnEdge, ColumnSource, edges_of, forget_columns, remember_columns
 from otelprov.model.entity import Entity
 from otelprov.semconv import names
 from otelprov.testing import recording

@@ -14,8 +14,8 @@ import pytest
 from file_plots import digest, make, recorded, versions  # noqa: F401 - a fixture among them
 from launch import run
 
-from otelprov.capture import digests, peek
-from otelprov.capture.fingerprint import AT_ONCE, file_version
+from otelprov.capture.disk import digests, peek
+from otelprov.capture.disk.fingerprint import AT_ONCE, file_version
 from otelprov.semconv import names
 
 LARGE = AT_ONCE + 1
@@ -212,7 +212,7 @@ def test_many_threads_have_their_files_digested_once(recorded):
 
 PROGRAM = """
 import os, sys, threading, time
-import otelprov.capture.digests as digests
+import otelprov.capture.disk.digests as digests
 where = set()
 hashing = digests._hash
 def noted(*arguments):

@@ -11,8 +11,8 @@ from collections import UserDict
 
 import pytest
 
-from otelprov.capture import identity
-from otelprov.capture.identity import Origins, Read, count, merged_origins, origins_of, remember
+from otelprov.capture.flow import identity
+from otelprov.capture.flow.identity import Origins, Read, count, merged_origins, origins_of, remember
 from otelprov.model.entity import Entity
 from otelprov.testing import recording
 

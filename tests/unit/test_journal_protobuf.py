@@ -52,6 +52,8 @@ spans = st.builds(
     dropped=st.tuples(counts, counts, counts),
     trace_state=texts,
     described=st.builds(Scope, texts, texts, attributes),
+    # Only blocks of changes have these, as JSON that is made elsewhere.
+    encoded_events=st.just(""),
 )
 
 

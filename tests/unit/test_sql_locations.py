@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otelprov.capture.sql_locations import Location, shapes
+from otelprov.capture.sql.sql_locations import Location, shapes
 
 # Text, what is left of it, places that are read, places that are written, names of tables.
 TABLE = [

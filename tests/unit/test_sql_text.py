@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from otelprov.capture.sql_text import MAX_INPUT, MAX_TEXT, operation_of, sanitized, statements
+from otelprov.capture.sql.sql_text import MAX_INPUT, MAX_TEXT, operation_of, sanitized, statements
 
 SECRET = "hunter2secret"
 

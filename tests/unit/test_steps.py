@@ -13,9 +13,9 @@ from opentelemetry import baggage, context, trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from otelprov.capture import sampling
 from otelprov.capture.declared import step
 from otelprov.capture.io import record_io
+from otelprov.capture.life import sampling
 from otelprov.capture.recorder import current, current_step
 from otelprov.capture.steps import SERVER, begin_step, function_attributes
 from otelprov.model.entity import Entity

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from inspect import unwrap
 from typing import Any
 
-from otelprov.capture import frames
-from otelprov.capture.following import Following, both
-from otelprov.capture.sql_tables import fetched, writes_table
-from otelprov.capture.stores import stores
-from otelprov.capture.table_io import aside, closes, opens, reads, reads_store, writes
+from otelprov.capture.flow import frames
+from otelprov.capture.flow.following import Following, both
+from otelprov.capture.sql.sql_tables import fetched, writes_table
+from otelprov.capture.tables.stores import stores
+from otelprov.capture.tables.table_io import aside, closes, opens, reads, reads_store, writes
 from otelprov.instrumentation import Instrumentor, Patch
 from otelprov_instrumentors.pandas import columns
 from otelprov_instrumentors.pandas.parts import reads_parts, writes_parts

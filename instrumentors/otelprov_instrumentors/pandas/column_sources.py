@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from otelprov.capture.columns import ColumnSource, columns_of
-from otelprov.capture.frames import names_of, parameters
-from otelprov.capture.identity import Read
+from otelprov.capture.flow.frames import names_of, parameters
+from otelprov.capture.flow.identity import Read
+from otelprov.capture.tables.columns import ColumnSource, columns_of
 
 Sources = tuple[ColumnSource, ...]
 _PLAIN = (str, bytes, bool, int, float, complex, type(None))

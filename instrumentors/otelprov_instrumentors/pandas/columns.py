@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from otelprov.capture.columns import (
+from otelprov.capture.flow.following import Follow
+from otelprov.capture.flow.frames import names_of
+from otelprov.capture.flow.identity import Read
+from otelprov.capture.tables.columns import (
     EVERY,
     TRANSFORMATION,
     ColumnSource,
@@ -18,9 +21,6 @@ from otelprov.capture.columns import (
     forget_columns,
     remember_columns,
 )
-from otelprov.capture.following import Follow
-from otelprov.capture.frames import names_of
-from otelprov.capture.identity import Read
 from otelprov_instrumentors.pandas.column_sources import Sources, is_frame, is_plain, is_series, known_columns, marked
 from otelprov_instrumentors.pandas.combined import agg, aggregated, concatenated, merged
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from otelprov.capture.columns import AGGREGATION, EVERY, ColumnSource, remember_columns
-from otelprov.capture.frames import names_of
+from otelprov.capture.flow.frames import names_of
+from otelprov.capture.tables.columns import AGGREGATION, EVERY, ColumnSource, remember_columns
 from otelprov_instrumentors.pandas.column_sources import Sources, is_frame, is_series, known_columns, marked
 
 _MERGE = ("left", "right", "how", "on", "left_on", "right_on", "left_index", "right_index", "sort", "suffixes")

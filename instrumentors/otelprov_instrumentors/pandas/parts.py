@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from otelprov.capture.calls import Call
-from otelprov.capture.frames import add, contents
-from otelprov.capture.sources import expanded, given, record_reads
-from otelprov.capture.table_io import name_columns, writes
-from otelprov.capture.targets import Target
+from otelprov.capture.flow.frames import add, contents
+from otelprov.capture.tables.sources import expanded, given, record_reads
+from otelprov.capture.tables.table_io import name_columns, writes
+from otelprov.capture.tables.targets import Target
 from otelprov.model.entity import Entity
 
 _FORMAT = "parquet"

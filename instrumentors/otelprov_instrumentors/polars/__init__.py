@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from otelprov.capture import frames
-from otelprov.capture.following import Following, both
-from otelprov.capture.iterated import concatenates
-from otelprov.capture.table_io import closes, opens
+from otelprov.capture.flow import frames
+from otelprov.capture.flow.following import Following, both
+from otelprov.capture.flow.iterated import concatenates
+from otelprov.capture.tables.table_io import closes, opens
 from otelprov.instrumentation import Instrumentor, Patch
 from otelprov_instrumentors.polars import columns, follow, lazy, sql, tables
 

@@ -11,7 +11,9 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from otelprov.capture.columns import (
+from otelprov.capture.flow.frames import DATA, kind_of
+from otelprov.capture.flow.identity import Origins, Read
+from otelprov.capture.tables.columns import (
     AGGREGATION,
     SAME,
     TRANSFORMATION,
@@ -21,8 +23,6 @@ from otelprov.capture.columns import (
     forget_columns,
     remember_columns,
 )
-from otelprov.capture.frames import DATA, kind_of
-from otelprov.capture.identity import Origins, Read
 
 Sources = tuple[ColumnSource, ...]
 Table = dict[str, Sources]

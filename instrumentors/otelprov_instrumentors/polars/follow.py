@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from otelprov.capture.following import Follow, Following, both
-from otelprov.capture.frames import ARRAY, DATA, add, kind_of, known, parameters
-from otelprov.capture.identity import Origins, remember
-from otelprov.capture.sql_tables import origins_of_result
+from otelprov.capture.flow.following import Follow, Following, both
+from otelprov.capture.flow.frames import ARRAY, DATA, add, kind_of, known, parameters
+from otelprov.capture.flow.identity import Origins, remember
+from otelprov.capture.sql.sql_tables import origins_of_result
 
 _UNKNOWN = Origins(complete=False)
 # Whether any expression was made of data: most programs make them of names and numbers only.

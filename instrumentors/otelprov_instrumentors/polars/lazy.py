@@ -9,13 +9,13 @@ from contextvars import ContextVar
 from typing import Any
 
 from otelprov.capture.calls import Call, Capture
-from otelprov.capture.frames import add, known, parameters
+from otelprov.capture.flow.frames import add, known, parameters
+from otelprov.capture.flow.identity import Origins, remember
+from otelprov.capture.flow.iterated import seen_in
+from otelprov.capture.flow.planned import Execution, planned, planned_write
 from otelprov.capture.guard import guarded
-from otelprov.capture.identity import Origins, remember
-from otelprov.capture.iterated import seen_in
-from otelprov.capture.planned import Execution, planned, planned_write
-from otelprov.capture.sources import given
-from otelprov.capture.targets import Target
+from otelprov.capture.tables.sources import given
+from otelprov.capture.tables.targets import Target
 from otelprov.model.entity import Entity
 from otelprov_instrumentors.polars import columns
 

@@ -9,10 +9,10 @@ from collections.abc import Generator
 from typing import Any
 
 from otelprov.capture.calls import Call
-from otelprov.capture.frames import add, known
-from otelprov.capture.identity import Origins
-from otelprov.capture.planned import Execution, planned
-from otelprov.capture.sources import given
+from otelprov.capture.flow.frames import add, known
+from otelprov.capture.flow.identity import Origins
+from otelprov.capture.flow.planned import Execution, planned
+from otelprov.capture.tables.sources import given
 from otelprov_instrumentors.polars.lazy import may_be_pruned
 
 _UNKNOWN = Origins(complete=False)

@@ -7,9 +7,9 @@ from collections.abc import Generator
 from typing import Any
 
 from otelprov.capture.calls import Call, Capture
-from otelprov.capture.frames import add, extent, known, names_of
-from otelprov.capture.sources import expanded, given, record_reads
-from otelprov.capture.targets import Target
+from otelprov.capture.flow.frames import add, extent, known, names_of
+from otelprov.capture.tables.sources import expanded, given, record_reads
+from otelprov.capture.tables.targets import Target
 from otelprov_instrumentors.polars import columns
 
 

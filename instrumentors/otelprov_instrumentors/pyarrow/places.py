@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from otelprov.capture.handles import descriptor_path
-from otelprov.capture.identity import origins_of
+from otelprov.capture.disk.handles import descriptor_path
+from otelprov.capture.flow.identity import origins_of
 from otelprov.capture.naming import location_entity
 from otelprov.model.entity import Entity
 

@@ -9,15 +9,15 @@ from collections.abc import Generator
 from typing import Any
 
 from otelprov.capture.calls import Call, Capture
-from otelprov.capture.columns import columns_of, remember_columns
-from otelprov.capture.contents import span_of
-from otelprov.capture.frames import add, contents, extent, kind_of, known, names_of
-from otelprov.capture.identity import Origins, origins_of, remember
-from otelprov.capture.planned import Execution, is_planned, planned
-from otelprov.capture.sources import expanded, given, record_reads
-from otelprov.capture.stores import Store, note_stored, opened_store
-from otelprov.capture.table_io import edges_of_table
-from otelprov.capture.targets import Target
+from otelprov.capture.flow.contents import span_of
+from otelprov.capture.flow.frames import add, contents, extent, kind_of, known, names_of
+from otelprov.capture.flow.identity import Origins, origins_of, remember
+from otelprov.capture.flow.planned import Execution, is_planned, planned
+from otelprov.capture.tables.columns import columns_of, remember_columns
+from otelprov.capture.tables.sources import expanded, given, record_reads
+from otelprov.capture.tables.stores import Store, note_stored, opened_store
+from otelprov.capture.tables.table_io import edges_of_table
+from otelprov.capture.tables.targets import Target
 from otelprov_instrumentors.pyarrow.places import files_of, place
 
 _MOST = 10_000

@@ -11,8 +11,9 @@ from typing import Any
 
 import wrapt
 
-from otelprov.capture import inside, underway
+from otelprov.capture import inside
 from otelprov.capture.guard import failed
+from otelprov.capture.remote import underway
 from otelprov.model.entity import Entity
 
 # A capture function is a generator that runs up to its one `yield` before the call, and is sent the result after it.

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from otelprov.capture import digests
+from otelprov.capture.disk import digests
 from otelprov.semconv import (
     PROVENANCE_COVERAGE_DIGESTS,
     PROVENANCE_COVERAGE_EDGES,

@@ -6,14 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from otelprov.capture import coverage, digests, written
+from otelprov.capture import coverage, written
 from otelprov.capture.callsite import code_attributes
-from otelprov.capture.columns import ColumnEdge, count_and_names, edges_by_source
-from otelprov.capture.fingerprint import is_stat_version, stat_beside
-from otelprov.capture.identity import Origins, Read, happened
+from otelprov.capture.disk import digests
+from otelprov.capture.disk.fingerprint import is_stat_version, stat_beside
+from otelprov.capture.flow.identity import Origins, Read, happened
 from otelprov.capture.inside import quietly
 from otelprov.capture.producers import Producer, note_producer, producer_of
 from otelprov.capture.recorder import Pending, Recorder, current
+from otelprov.capture.tables.columns import ColumnEdge, count_and_names, edges_by_source
 from otelprov.model.entity import Entity
 from otelprov.semconv import (
     EVENT_PROVENANCE_ENTITY_GENERATED,

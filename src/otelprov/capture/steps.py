@@ -17,8 +17,8 @@ from opentelemetry.propagators.textmap import Getter
 
 from otelprov.capture.held import hand_on
 from otelprov.capture.inside import quietly
+from otelprov.capture.life.sampling import sampled
 from otelprov.capture.recorder import STEP_KEY, Recorder, current, current_step, random_bits
-from otelprov.capture.sampling import sampled
 from otelprov.semconv import (
     CODE_FILE_PATH,
     CODE_FUNCTION_NAME,

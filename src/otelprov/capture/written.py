@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from otelprov.capture.identity import Origins
+from otelprov.capture.flow.identity import Origins
 from otelprov.model.entity import Entity
 
 _MAX_REMEMBERED = 10_000

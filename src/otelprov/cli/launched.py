@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from otelprov import __version__, config
-from otelprov.capture import carrier
-from otelprov.capture.command import understand
-from otelprov.capture.environment import started_for
-from otelprov.capture.params import parameter_attributes
+from otelprov.capture.life import carrier
+from otelprov.capture.life.command import understand
+from otelprov.capture.life.environment import started_for
+from otelprov.capture.life.params import parameter_attributes
 from otelprov.capture.scrub import scrub_attributes, scrub_span, scrub_text
 from otelprov.journal.encode import EndedSpan
 from otelprov.journal.journal import Journal

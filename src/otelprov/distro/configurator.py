@@ -8,8 +8,8 @@ import sys
 from typing import Any
 
 from otelprov import __version__, config
-from otelprov.capture import run
-from otelprov.capture.command import understand
+from otelprov.capture.life import run
+from otelprov.capture.life.command import understand
 from otelprov.distro import chosen
 from otelprov.semconv import SERVICE_NAME, TELEMETRY_DISTRO_NAME, TELEMETRY_DISTRO_VERSION
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from otelprov.capture import run
-from otelprov.capture.exits import watch_main
 from otelprov.capture.guard import guarded
+from otelprov.capture.life import run
+from otelprov.capture.life.exits import watch_main
 from otelprov.distro import chosen
 from otelprov.distro.processor import attach_to_provider
 from otelprov.distro.servers import keep_server_spans

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from otelprov.capture.scrub.text import scrub_text
-from otelprov.capture.sql_text import sanitized
+from otelprov.capture.sql.sql_text import sanitized
 
 _WORDS_ONLY = frozenset({"redis", "memcached", "valkey", "hazelcast"})
 _DOCUMENTS = frozenset(

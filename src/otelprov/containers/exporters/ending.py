@@ -10,8 +10,8 @@ import weakref
 from typing import TYPE_CHECKING
 
 from otelprov.capture import recorder
-from otelprov.capture.exits import before_end
 from otelprov.capture.guard import guarded
+from otelprov.capture.life.exits import before_end
 from otelprov.containers import pending
 
 if TYPE_CHECKING:
