@@ -16,8 +16,11 @@ setup: $(STAMP)
 demo: $(STAMP)
 	$(BIN)/python examples/demo.py
 
+# Two at a time; tests of one file stay together, with what they share. One at a time: make test WORKERS=
+WORKERS ?= -n 2 --dist loadfile
+
 test: $(STAMP) lint backends overlays
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

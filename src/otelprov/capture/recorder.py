@@ -196,7 +196,7 @@ class Recorder:
             if journal.losses and journal.works and (journal.losses.due() or _is_last(span)):
                 self._declare_losses()
             if self.forward is not None and span.flags & SAMPLED and span.scope.startswith("otelprov"):
-                self.forward(_decoded(span) if span.encoded_events else span)
+                self.forward(span)
 
     def record(self, name: str, event: str, details: Mapping[str, Any]) -> EndedSpan:
         """Emit an event that happens outside any other span, on a zero-length carrier."""
@@ -233,13 +233,6 @@ class Recorder:
         self._sequence = itertools.count(1)
         self._announcing = threading.RLock()
         self.journal = self._new_journal()
-
-
-def _decoded(span: EndedSpan) -> EndedSpan:
-    # Only where an exporter of the application's takes spans of ours.
-    from otelprov.journal.decode import with_events
-
-    return with_events(span)
 
 
 def _is_last(span: EndedSpan) -> bool:

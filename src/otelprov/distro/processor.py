@@ -117,6 +117,10 @@ def _plain(attributes: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 def readable_span(span: EndedSpan, resource: Resource) -> ReadableSpan:
     """One of our ended spans as SDK exporters take it."""
+    if span.encoded_events:
+        from otelprov.journal.decode import with_events
+
+        span = with_events(span)
     return ReadableSpan(
         name=span.name,
         context=_context(span.trace_id, span.span_id, span.flags & SAMPLED),
@@ -167,11 +171,14 @@ def _processors(provider: TracerProvider) -> tuple[SpanProcessor, ...]:
 
 def _forwarder(provider: TracerProvider) -> Callable[[EndedSpan], None]:
     def forward(span: EndedSpan) -> None:
+        theirs = [processor for processor in _processors(provider) if not isinstance(processor, SpanJournal)]
+        if not theirs:
+            # As with OTEL_TRACES_EXPORTER=none: nobody wants it in their form.
+            return
         readable = readable_span(span, provider.resource)
-        for processor in _processors(provider):
-            if not isinstance(processor, SpanJournal):
-                with guard("an exporter of the application's"):
-                    processor.on_end(readable)
+        for processor in theirs:
+            with guard("an exporter of the application's"):
+                processor.on_end(readable)
 
     return forward
 
