@@ -17,7 +17,7 @@ import pytest
 from tracked_classes import Based, Cart, Model, Plain, Point, Slotted, told
 
 from otelprov.containers import MISSING, LockedError, tracked, tracking
-from otelprov.containers.pending import LIMIT
+from otelprov.containers.tracker import FAST
 from otelprov.containers.values import tracker_of
 
 
@@ -174,7 +174,7 @@ def test_properties_and_descriptors_are_told_by_what_they_store() -> None:
         ("delete", ".amount", 3, MISSING),
     ]
     # Back to the short way.
-    assert tracker_of(account).limit == LIMIT  # type: ignore[union-attr]
+    assert tracker_of(account).way == FAST  # type: ignore[union-attr]
 
 
 def test_classes_with_a_say_of_their_own_in_attributes() -> None:

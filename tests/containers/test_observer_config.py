@@ -70,7 +70,7 @@ def test_what_the_program_says_goes_before_what_the_file_says():
         assert track({}, "a", history=7)._tracking.options.history == 7
         assert track({}, "a", history=0)._tracking.kept is None
         assert track({}, "a")._tracking.kept.maxlen == 5
-        assert track({}, "a")._tracking.limit < 0
+        assert track({}, "a")._tracking.way < 0
 
 
 def test_exporters_from_a_configuration(tmp_path, s3_server):

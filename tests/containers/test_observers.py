@@ -19,7 +19,7 @@ from otelprov.containers import (
     tracking_actor,
 )
 from otelprov.containers.observers import delivery
-from otelprov.containers.tracker import ALWAYS, LIMIT
+from otelprov.containers.tracker import ALWAYS, FAST
 from otelprov.testing import recording
 
 
@@ -130,11 +130,11 @@ def test_by_name_also_those_made_later_and_nobody_else_pays():
         later = track({}, "users-2")
         before["a"] = after["b"] = other["c"] = later["d"] = 1
         assert [shown(seen), len(seen)] == [["set orders-1['a']", "set orders-2['b']"], 2]
-        assert other._tracking.limit == later._tracking.limit == LIMIT
-        assert before._tracking.limit == after._tracking.limit == ALWAYS
+        assert other._tracking.way == later._tracking.way == FAST
+        assert before._tracking.way == after._tracking.way == ALWAYS
     after["e"] = 2
     assert len(seen) == 2
-    assert before._tracking.limit == after._tracking.limit == track({})._tracking.limit == LIMIT
+    assert before._tracking.way == after._tracking.way == track({})._tracking.way == FAST
 
 
 def test_every_container_and_the_handle_of_one():

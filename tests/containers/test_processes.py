@@ -16,7 +16,7 @@ from container_changes import MUTATIONS, sequence
 from launch import OBSERVED, PLAIN, environment, run
 
 from otelprov.containers.joined import EVERY
-from otelprov.containers.pending import LIMIT
+from otelprov.containers.pending import LIMIT, MOST_ALONE
 from otelprov.semconv import names
 from otelprov.testing import Recorded
 
@@ -160,13 +160,14 @@ def test_nor_has_a_forked_child(tmp_path: Path) -> None:
     assert _killed(tmp_path, program, 21) == [[0], list(range(1, 21))]
 
 
-def test_a_killed_process_has_lost_a_thousand_changes_at_most(tmp_path: Path) -> None:
-    ran = run(tmp_path, BEGIN + "work(2500)\nos.kill(os.getpid(), signal.SIGKILL)")
+@pytest.mark.parametrize(("most", "threads"), [(MOST_ALONE, ""), (LIMIT, "threading.Thread(target=int).start()\n")])
+def test_a_killed_process_has_lost_a_few_thousand_changes_at_most(tmp_path: Path, most: int, threads: str) -> None:
+    ran = run(tmp_path, f"{BEGIN}{threads}work(20_000)\nos.kill(os.getpid(), signal.SIGKILL)")
     assert ran.process.returncode == -signal.SIGKILL
     (found,) = numbers(ran.recorded).values()
     # Without a hole, from the first on.
     assert found == list(range(len(found)))
-    assert len(found) >= 2501 - LIMIT
+    assert len(found) >= 20_001 - most
 
 
 def test_nothing_of_it_is_needed_to_use_a_container(tmp_path: Path) -> None:

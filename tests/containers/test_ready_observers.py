@@ -22,14 +22,14 @@ from otelprov.containers import (
     track,
     tracking_actor,
 )
-from otelprov.containers.tracker import LIMIT
+from otelprov.containers.tracker import FAST
 
 
 def test_a_collector_has_what_was_changed_up_to_now_and_leaves_the_fast_way_alone():
     cart = track([], "cart")
     seen = Collector(capacity=3)
     with observe(cart, seen) as found:
-        assert cart._tracking.limit == LIMIT
+        assert cart._tracking.way == FAST
         for number in range(5):
             cart.append(number)
         assert [change.new for change in seen] == [2, 3, 4]

@@ -125,8 +125,8 @@ class Assigning:
     def __enter__(self) -> set[str]:
         _inside.frames.append(self)
         # The short way does not tell us.
-        self.before = self.tracker.limit
-        self.tracker.limit = ALWAYS
+        self.before = self.tracker.way
+        self.tracker.way = ALWAYS
         return self.names
 
     def __exit__(self, *_exc: object) -> None:

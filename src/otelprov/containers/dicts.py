@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from sys import _getframe
 from time import time_ns
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeVar
 
 from otelprov.containers import pending
 from otelprov.containers.copying import copied, reduced
 from otelprov.containers.history import TrackedMethods
-from otelprov.containers.pending import MISSING, note, queue
+from otelprov.containers.pending import MISSING, note
 from otelprov.containers.recording import (
     adopted,
     begin,
@@ -22,7 +23,7 @@ from otelprov.containers.recording import (
     released,
     unbegun,
 )
-from otelprov.containers.tracker import Options, Tracker
+from otelprov.containers.tracker import ALWAYS, SITED, Options, Tracker
 from otelprov.containers.values import MOST_KEPT, kept
 
 K = TypeVar("K")
@@ -69,10 +70,13 @@ class TrackedDict(dict[K, V], TrackedMethods):
             tracker = self._tracking
         except AttributeError:
             tracker = unbegun(self)
-        if len(queue) >= tracker.limit:
+        if tracker.way:
             ready(self)
-            if tracker.limit < 0:
+            if tracker.way == ALWAYS:
                 _assign(self, tracker, "set", key, value, {})
+                return
+            if tracker.way == SITED:
+                _set_at_site(self, tracker, key, value, _getframe(1))
                 return
         old: Any = _get(self, key, MISSING)
         _set(self, key, value)
@@ -81,13 +85,9 @@ class TrackedDict(dict[K, V], TrackedMethods):
             value = kept(value)
         if type(old) is not int and (type(old) is not str or len(old) > MOST_KEPT):
             old = kept(old)
-        if type(key) is not str or len(key) > MOST_KEPT:  # type: ignore[arg-type]
+        if type(key) is not str:
             key = kept(key)
-        if tracker.site:
-            frame = _getframe(1)
-            note((tracker, "set", time_ns(), key, old, value, pending.here(), frame.f_code, frame.f_lasti))
-        else:
-            note((tracker, "set", time_ns(), key, old, value, pending.here()))
+        note((tracker, "set", time_ns(), key, old, value, pending.here()))
 
     def __delitem__(self, key: K, /) -> None:
         tracker = ready(self)
@@ -165,6 +165,13 @@ class TrackedDict(dict[K, V], TrackedMethods):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         return copied(self, memo)
+
+
+def _set_at_site(target: TrackedDict[Any, Any], tracker: Tracker, key: Any, value: Any, frame: FrameType) -> None:
+    old = _get(target, key, MISSING)
+    _set(target, key, value)
+    code, lasti = frame.f_code, frame.f_lasti
+    note((tracker, "set", time_ns(), kept(key), kept(old), kept(value), pending.here(), code, lasti))
 
 
 def _assign(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,12 @@ def install() -> None:
         _packer()
         background.start()
     os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
-    if recorder.current() is not None and threads.is_alone() and threads.before_threads(pending.threaded):
+    if (
+        recorder.current() is not None
+        and gc.isenabled()
+        and threads.is_alone()
+        and threads.before_threads(pending.threaded)
+    ):
         pending.single_threaded()
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeVar
 from otelprov.containers import pending, slices
 from otelprov.containers.copying import copied, reduced
 from otelprov.containers.history import TrackedMethods
-from otelprov.containers.pending import MISSING, note, queue
+from otelprov.containers.pending import MISSING, note
 from otelprov.containers.recording import (
     adopted,
     begin,
@@ -26,7 +26,7 @@ from otelprov.containers.recording import (
     released,
     unbegun,
 )
-from otelprov.containers.tracker import Options, Tracker
+from otelprov.containers.tracker import ALWAYS, Options, Tracker
 from otelprov.containers.values import MOST_KEPT, kept
 
 T = TypeVar("T")
@@ -75,9 +75,9 @@ class TrackedList(list[T], TrackedMethods):
             tracker = self._tracking
         except AttributeError:
             tracker = unbegun(self)
-        if len(queue) >= tracker.limit:
+        if tracker.way:
             ready(self)
-            if tracker.limit < 0:
+            if tracker.way == ALWAYS:
                 if tracker.options.nested:
                     value = adopted(self, tracker, _size(self), value, {})
                 _append(self, value)
@@ -87,11 +87,11 @@ class TrackedList(list[T], TrackedMethods):
         # What `kept` says of the usual ones, without the call of it.
         if type(value) is not int and (type(value) is not str or len(value) > MOST_KEPT):  # type: ignore[arg-type]
             value = kept(value)
-        if tracker.site:
-            frame = _getframe(1)
-            note((tracker, "append", time_ns(), MISSING, MISSING, value, pending.here(), frame.f_code, frame.f_lasti))
-        else:
+        if not tracker.way:
             note((tracker, "append", time_ns(), MISSING, MISSING, value, pending.here()))
+            return
+        frame = _getframe(1)
+        note((tracker, "append", time_ns(), MISSING, MISSING, value, pending.here(), frame.f_code, frame.f_lasti))
 
     if not TYPE_CHECKING:
         # For type checkers the signatures of the built-in stand.
@@ -101,7 +101,7 @@ class TrackedList(list[T], TrackedMethods):
                 tracker = self._tracking
             except AttributeError:
                 tracker = unbegun(self)
-            if type(key) is not int or len(queue) >= tracker.limit:
+            if type(key) is not int or tracker.way:
                 if type(key) is slice:
                     slices.replace(self, ready(self), key, value)
                     return
@@ -112,7 +112,7 @@ class TrackedList(list[T], TrackedMethods):
             except IndexError:
                 _set(self, key, value)
                 raise
-            if tracker.limit < 0 or tracker.site:
+            if tracker.way:
                 _set_carefully(self, tracker, key, old, value)
                 return
             _set(self, key, value)

@@ -16,7 +16,7 @@ from otelprov.containers.attributes import Assigning, Plan, plan_of, was_assigne
 from otelprov.containers.change import Attribute
 from otelprov.containers.history import TrackedMethods
 from otelprov.containers.originals import plain_copy
-from otelprov.containers.pending import MISSING, note, queue
+from otelprov.containers.pending import MISSING, note
 from otelprov.containers.recording import record
 from otelprov.containers.stored import attributes_of, store, stored
 from otelprov.containers.tracker import Tracker
@@ -47,7 +47,7 @@ def set_plainly(self: Any, name: str, value: Any) -> None:
     except (KeyError, TypeError):
         set_guarded(self, name, value)
         return
-    if len(queue) >= tracker.limit and tracker.careful():
+    if tracker.way and tracker.careful():
         set_through(self, name, value, _set)
         return
     # No descriptor has a say in this name: what `object.__setattr__` does, and a third cheaper.
@@ -63,11 +63,11 @@ def set_plainly(self: Any, name: str, value: Any) -> None:
     kind = type(value)
     if kind is not int and (kind is not str or len(value) > MOST_KEPT):
         value = kept(value)
-    if tracker.site:
-        frame = _getframe(1)
-        note((tracker, "set", time_ns(), key, old, value, pending.here(), frame.f_code, frame.f_lasti))
-    else:
+    if not tracker.way:
         note((tracker, "set", time_ns(), key, old, value, pending.here()))
+        return
+    frame = _getframe(1)
+    note((tracker, "set", time_ns(), key, old, value, pending.here(), frame.f_code, frame.f_lasti))
 
 
 def set_guarded(self: Any, name: str, value: Any) -> None:
@@ -78,7 +78,7 @@ def set_guarded(self: Any, name: str, value: Any) -> None:
     except AttributeError:
         tracker = begin(self)
     place = plan.place(name)
-    if place is None or tracker.site or (len(queue) >= tracker.limit and tracker.careful()):
+    if place is None or (tracker.way and (tracker.careful() or tracker.site)):
         set_through(self, name, value, _set)
         return
     key, member = place
@@ -107,7 +107,7 @@ def set_through(self: Any, name: str, value: Any, setter: Callable[[Any, str, An
         tracker = plan.slot.__get__(self)
     except AttributeError:
         tracker = begin(self)
-    if len(queue) >= tracker.limit:
+    if tracker.way:
         tracker.careful()
     key = plan.key(name)
     if key is None:
@@ -140,7 +140,7 @@ def delete_through(self: Any, name: str, deleter: Callable[[Any, str], object]) 
         tracker = plan.slot.__get__(self)
     except AttributeError:
         tracker = begin(self)
-    if len(queue) >= tracker.limit:
+    if tracker.way:
         tracker.careful()
     key = plan.key(name)
     if key is None:

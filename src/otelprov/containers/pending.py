@@ -13,6 +13,7 @@ keeps an object of the program's alive. `where` is what `here()` gave.
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections import deque
@@ -29,9 +30,15 @@ Entry = tuple[Any, ...]
 # An entry and the number of the change among those of its container.
 Numbered = tuple[Entry, int]
 
-# So many changes wait at most until the thread that makes the next one hands them on.
+# So many changes wait until the thread that makes the next one hands them on.
 LIMIT = 1000
+# In a process with one thread the collector of cycles says when to. It counts new tuples, but for up to 2,000 that the
+# interpreter had kept to use again, and comes by after 700 (2,000 from Python 3.13 on).
+MOST_ALONE = 4000
+_ASK_FROM = 200
 _BATCH = 1000
+# As `values.MOST_KEPT`, which needs trackers, and so this module.
+_LONGEST_KEY = 4096
 # Where another thread hands on and can't keep up, one that makes changes waits this long for it, in seconds.
 _PATIENCE = 0.05
 # As long where nothing else would be done about what that thread has.
@@ -82,7 +89,25 @@ _ident = threading.get_ident
 
 
 def _here_among_threads() -> tuple[int, Any]:
+    if len(queue) >= LIMIT:
+        drain()
     return _ident(), _current_context()
+
+
+def _here_with_room() -> Any:
+    """In the place of `here` for one change: first hand on what waits."""
+    global here
+    here = _current_context if _alone else _here_among_threads
+    drain()
+    return here()
+
+
+def _after_collection(phase: str, _info: dict[str, int]) -> None:
+    # Asking the length of the queue with each change would cost as much as half a plain dict's. Each that waits is a
+    # tuple, so the collector of cycles is called while they gather; where that is switched off, our thread comes by.
+    global here
+    if phase == "stop" and _alone and len(queue) >= _ASK_FROM:
+        here = _here_with_room
 
 
 class Sinks:
@@ -99,20 +124,27 @@ class Sinks:
 sinks = Sinks()
 # Where a change is made: the OpenTelemetry context, or (thread id, context) in a process with several threads.
 here: Callable[[], Any] = _here_among_threads
+_alone = False
 _main_ident = _ident()
 
 
 def single_threaded() -> None:
     """From now on, and until `threaded`, every change is made by the calling thread; nobody has to ask which it is."""
-    global here, _main_ident
+    global here, _main_ident, _alone
     _main_ident = _ident()
+    _alone = True
     here = _current_context
+    if _after_collection not in gc.callbacks:
+        gc.callbacks.append(_after_collection)
 
 
 def threaded() -> None:
     """Another thread may make changes from now on."""
-    global here
+    global here, _alone
+    _alone = False
     here = _here_among_threads
+    if _after_collection in gc.callbacks:
+        gc.callbacks.remove(_after_collection)
 
 
 def place_of(where: Any) -> tuple[int, Any]:
@@ -211,6 +243,10 @@ def _take() -> None:
     for _ in range(min(len(queue), _BATCH)):
         # Taken when it is in hand.
         entry = queue[0]
+        key = entry[3]
+        if type(key) is str and len(key) > _LONGEST_KEY:
+            # Left as it was where it was noted, because looking takes time there; here it is still small in number.
+            entry = queue[0] = (*entry[:3], _without(key), *entry[4:])
         tracker = entry[0]
         if tracker.kept is not None and entry is not already:
             tracker.kept.append(entry)
@@ -223,6 +259,12 @@ def _take() -> None:
             for outermost, _keys in entry[7].paths:
                 if outermost.watched is not None and outermost is not tracker:
                     outermost.watched(entry, number)
+
+
+def _without(key: str) -> Any:
+    from otelprov.containers.values import kept
+
+    return kept(key)
 
 
 def after_fork_in_child() -> None:

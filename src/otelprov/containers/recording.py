@@ -54,7 +54,7 @@ def _placed(tracker: Tracker, frame: FrameType | None) -> Tracker:
         tracker.lasti = frame.f_lasti
     # The first change, or the end of `__init__`, records the making before it.
     tracker.begun = False
-    tracker.limit = ALWAYS
+    tracker.way = ALWAYS
     return tracker
 
 
@@ -78,7 +78,7 @@ def ready(container: Any) -> Tracker:
         tracker: Tracker = container._tracking
     except AttributeError:
         tracker = unbegun(container)
-    if len(queue) >= tracker.limit:
+    if tracker.way or len(queue) >= LIMIT:
         if not tracker.begun:
             begin(container, tracker)
         tracker.careful()
@@ -154,7 +154,7 @@ def record(
     """Record a change that was made. Keys and values are the program's own objects, a `Slice` or an `Element`."""
     kind = type(key)
     held = key if kind is Slice or kind is Attribute else Element(kept(key.value)) if kind is Element else kept(key)
-    if tracker.limit >= 0 and not tracker.site:
+    if not tracker.way:
         if elements < 0:
             note((tracker, action, time_ns(), held, kept(old), kept(new), pending.here()))
         else:

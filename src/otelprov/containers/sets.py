@@ -13,7 +13,7 @@ from otelprov.containers import pending
 from otelprov.containers.change import Element
 from otelprov.containers.copying import copied, reduced
 from otelprov.containers.history import TrackedMethods
-from otelprov.containers.pending import MISSING, note, queue
+from otelprov.containers.pending import MISSING, note
 from otelprov.containers.recording import (
     adopted,
     begin,
@@ -73,13 +73,13 @@ class TrackedSet(set[T], TrackedMethods):
             tracker = self._tracking
         except AttributeError:
             tracker = unbegun(self)
-        if len(queue) >= tracker.limit:
+        if tracker.way:
             ready(self)
         before = _size(self)
         _add(self, element)
         if _size(self) == before:
             return
-        if tracker.limit < 0 or tracker.site:
+        if tracker.way:
             _added(self, tracker, "add", element)
             return
         if type(element) is not int and (type(element) is not str or len(element) > MOST_KEPT):  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from typing import Any
 from otelprov.containers.change import Slice
 from otelprov.containers.pending import MISSING
 from otelprov.containers.recording import adopted, interrupted, record, released
-from otelprov.containers.tracker import Tracker
+from otelprov.containers.tracker import ALWAYS, Tracker
 
 _get = list.__getitem__
 _set = list.__setitem__
@@ -82,7 +82,7 @@ def delete(target: list[Any], tracker: Tracker, part: slice) -> None:
 def extend(target: list[Any], tracker: Tracker, action: str, values: Any) -> None:
     """As `target.extend(values)`; one change, of what was added even where the iteration fails."""
     start = _size(target)
-    if tracker.limit < 0:
+    if tracker.way == ALWAYS:
         _extend_carefully(target, tracker, action, values)
         return
     try:

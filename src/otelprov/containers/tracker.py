@@ -13,8 +13,8 @@ from otelprov.containers.pending import LIMIT, Entry, drain, queue
 
 numbers = itertools.count(1)
 NO_NAMES: dict[str, Any] = {}
-# Above any queue: the next change goes the careful way.
-ALWAYS = -1
+# Which way the next change goes: the fast one; the careful one; the fast one, with the line that makes it.
+FAST, ALWAYS, SITED = 0, -1, -2
 
 
 class Options(NamedTuple):
@@ -45,8 +45,7 @@ _choosing = threading.RLock()
 class Tracker:
     """One container's part in tracking. It outlives the container until its last change is handed on.
 
-    `limit` is compared with the length of the queue before every change: above it, and always where it is negative, the
-    change goes through `careful`.
+    `way` is asked before every change: FAST, or ALWAYS where the change goes through `careful`, or SITED.
     """
 
     __slots__ = (
@@ -58,7 +57,6 @@ class Tracker:
         "kept",
         "kind",
         "lasti",
-        "limit",
         "locked",
         "meanwhile",
         "names",
@@ -71,6 +69,7 @@ class Tracker:
         "site",
         "subscriptions",
         "watched",
+        "way",
     )
 
     def __init__(self, kind: str, options: Options = DEFAULT) -> None:
@@ -107,7 +106,7 @@ class Tracker:
         self.packed: Any = None
         if made is not None:
             made(self)
-        self.limit = self._way()
+        self.way = self._way()
 
     def choose_options(self, options: Options) -> None:
         """Take other options, before the first change."""
@@ -123,12 +122,12 @@ class Tracker:
             from otelprov.containers.locks import refuse
 
             refuse(self)
-        return self.limit < 0
+        return self.way == ALWAYS
 
     def choose_way(self) -> None:
         """Decide anew whether changes must go the careful way; to be called when what it depends on has changed."""
         with _choosing:
-            self.limit = self._way()
+            self.way = self._way()
 
     def _way(self) -> int:
         options = self.options
@@ -143,7 +142,7 @@ class Tracker:
             or self.parents is not None
             or self.eager
         )
-        return ALWAYS if careful else LIMIT
+        return ALWAYS if careful else SITED if self.site else FAST
 
 
 def after_fork_in_child() -> None:
