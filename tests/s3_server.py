@@ -61,7 +61,12 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     ports = {name: free_port() for name in _PORTS}
     weed = Path(sys.executable).parent / "weed"
     command = [str(weed), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
-    command += [f"-s3.config={folder / 's3.json'}", "-s3.port.iceberg=0", "-s3.autoCreateBucket=false"]
+    command += [
+        f"-s3.config={folder / 's3.json'}",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-s3.autoCreateBucket=false",
+    ]
     command += ["-master.volumeSizeLimitMB=64", "-volume.max=100"]
     for name, port in ports.items():
         part, _, grpc = name.partition(".")

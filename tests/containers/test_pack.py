@@ -291,5 +291,4 @@ def test_encoded_events_are_those_of_the_encoder(tmp_path: Path) -> None:
         line = current().journal.line(kept[0])
     (span,) = json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"]
     assert json.loads(span_json(kept[0])) == span
-    assert with_events(with_events(kept[0])) == with_events(kept[0])
-    assert [event[2] for event in with_events(kept[0]).events]
+    assert [values[names.PROVENANCE_CONTAINER_CHANGE] for _, _, values in with_events(kept[0]).events] == [0, 1]
