@@ -41,17 +41,18 @@ def main() -> int:
     if options.inside:
         _measure(options)
         return 0
-    peers = _install(Path(sys.prefix))
+    peers = "" if options.no_peers else str(_install(Path(sys.prefix)))
     with tempfile.TemporaryDirectory() as home:
         environment = {
             **{key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"},
             "OTELPROV_HOME": home,
             "OTELPROV_JOURNAL_LIMIT": str(8 << 30),
             "OTEL_TRACES_EXPORTER": "none",
-            "PYTHONPATH": os.pathsep.join([str(peers), os.environ.get("PYTHONPATH", "")]),
+            "PYTHONPATH": os.pathsep.join(filter(None, [peers, os.environ.get("PYTHONPATH", "")])),
         }
         launcher = [str(Path(sys.executable).parent / "otelprov"), "run", "--", sys.executable, __file__, "--inside"]
         sizes = ["--rounds", str(options.rounds), "--growth", str(options.growth)]
+        sizes += ["--no-peers"] if options.no_peers else []
         return subprocess.run([*launcher, *sizes], env=environment, check=False).returncode
 
 
@@ -59,6 +60,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--growth", type=int, default=500_000, help="the largest number of changes of one container")
+    parser.add_argument("--no-peers", action="store_true", help="otelprov and plain containers alone")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -77,18 +79,18 @@ def _install(environment: Path) -> Path:
 
 def _measure(options: argparse.Namespace) -> None:
     from otelprov.capture.recorder import current
-    from otelprov.containers import recording, tracker
+    from otelprov.containers import pending, recording
 
     assert current() is not None, "this process is not observed"
     most = recording.LIMIT
-    tracker.LIMIT = recording.LIMIT = 2 * N
+    pending.LIMIT = recording.LIMIT = 2 * N
     load = round(os.getloadavg()[0], 1)
     print(f"CPython {sys.version.split()[0]}, {os.cpu_count()} CPUs, load {load}, {options.rounds} rounds of {N}\n")
-    _operations(options.rounds)
+    _operations(options.rounds, peers=not options.no_peers)
     _options_one_by_one(options.rounds)
     _handing_on(options.rounds)
     _memory()
-    tracker.LIMIT = recording.LIMIT = most
+    pending.LIMIT = recording.LIMIT = most
     _growth(options.growth)
 
 
@@ -282,7 +284,7 @@ def _peers() -> tuple[dict[str, Any], dict[str, Callable[[], Any]]]:
     return theirs, objects
 
 
-def _operations(rounds: int) -> None:
+def _operations(rounds: int, *, peers: bool) -> None:
     from otelprov.containers import TrackedDict, TrackedList, TrackedObject, TrackedSet, track
 
     class Ours(TrackedObject):
@@ -290,20 +292,20 @@ def _operations(rounds: int) -> None:
             super().__init__()
             self.x = 0
 
-    theirs, objects = _peers()
+    theirs, objects = _peers() if peers else ({}, {})
 
     def sited(content: Any) -> Callable[[], Any]:
         return lambda: track(content.copy(), site=True)
 
     tables: list[tuple[str, int, dict[str, Make]]] = []
     for title, count, operation, plain, ours, other in (
-        ("dict: set, 100 keys in turn", N, _dict_set, dict, TrackedDict, theirs["dict"]),
+        ("dict: set, 100 keys in turn", N, _dict_set, dict, TrackedDict, theirs.get("dict")),
         ("dict: delete", N, _dict_delete, dict, TrackedDict, None),
-        ("dict: update by 10 keys, a key", N, _dict_update, dict, TrackedDict, theirs["dict"]),
-        ("list: append", N, _list_append, list, TrackedList, theirs["list"]),
-        ("list: set an index", N, _list_set, list, TrackedList, theirs["list"]),
-        ("list: extend by 10, an element", N, _list_extend, list, TrackedList, theirs["list"]),
-        ("list: sort 100, a sort", 50, _list_sort, list, TrackedList, theirs["list"]),
+        ("dict: update by 10 keys, a key", N, _dict_update, dict, TrackedDict, theirs.get("dict")),
+        ("list: append", N, _list_append, list, TrackedList, theirs.get("list")),
+        ("list: set an index", N, _list_set, list, TrackedList, theirs.get("list")),
+        ("list: extend by 10, an element", N, _list_extend, list, TrackedList, theirs.get("list")),
+        ("list: sort 100, a sort", 50, _list_sort, list, TrackedList, theirs.get("list")),
         ("set: add", N, _set_add, set, TrackedSet, None),
         ("object: set an attribute", N, _attribute_set, _Plain, Ours, None),
     ):
@@ -319,7 +321,10 @@ def _operations(rounds: int) -> None:
         _table(title, _compare(ways, count, rounds))
     title, count, ways = tables[0]
     ours_alone = {name: way for name, way in ways.items() if name != "pydatatracker"}
-    _table(f"{title}, with the collector of cycles on", _compare(ours_alone, count, rounds, collect=True))
+    _table(
+        f"{title}, collector of cycles on: changes are handed on, too",
+        _compare(ours_alone, count, rounds, collect=True),
+    )
 
 
 def _options_one_by_one(rounds: int) -> None:

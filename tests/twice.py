@@ -79,6 +79,9 @@ def _outcome(state: dict[str, Any], step: Step, do: Do, show: Callable[[Any], An
 def _files(folder: Path) -> list[Any]:
     found = []
     for path in sorted(folder.rglob("*")):
-        content: Any = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else ""
+        content: Any = path.read_bytes() if path.is_file() else ""
+        if path.is_symlink():
+            # The two folders have names of their own.
+            content = os.readlink(path).replace(str(folder), "@")
         found.append((str(path.relative_to(folder)), path.lstat().st_mode, content))
     return found
