@@ -79,19 +79,22 @@ def _install(environment: Path) -> Path:
 
 def _measure(options: argparse.Namespace) -> None:
     from otelprov.capture.recorder import current
-    from otelprov.containers import pending, recording
+    from otelprov.containers import pending, recording, tracker
 
     assert current() is not None, "this process is not observed"
     most = recording.LIMIT
-    pending.LIMIT = recording.LIMIT = 2 * N
+    pending.LIMIT = recording.LIMIT = tracker.LIMIT = 2 * N
     load = round(os.getloadavg()[0], 1)
     print(f"CPython {sys.version.split()[0]}, {os.cpu_count()} CPUs, load {load}, {options.rounds} rounds of {N}\n")
     _operations(options.rounds, peers=not options.no_peers)
-    _options_one_by_one(options.rounds)
     _handing_on(options.rounds)
+    pending.LIMIT = recording.LIMIT = tracker.LIMIT = 20 * N
     _memory()
-    pending.LIMIT = recording.LIMIT = most
+    pending.LIMIT = recording.LIMIT = tracker.LIMIT = most
     _growth(options.growth)
+    pending.LIMIT = recording.LIMIT = tracker.LIMIT = 2 * N
+    # Last: observers bring threads.
+    _options_one_by_one(options.rounds)
 
 
 # ---------------------------------------------------------------- operations
@@ -418,11 +421,13 @@ def _handing_on(rounds: int) -> None:
         container = track({}, **options)
         for number in range(rounds + 1):
             mine = KEYS * (N // len(KEYS)) if keys is None else keys[number * N : (number + 1) * N]
+            gc.disable()
             for place, key in enumerate(mine):
                 container[key] = place
             before = time.thread_time_ns()
             _hand_on()
             taken.append((time.thread_time_ns() - before) / len(mine) / 1000)
+            gc.enable()
         print(f"  {title:54s} {statistics.median(taken[1:]):28.2f}")
     print(flush=True)
 
@@ -434,14 +439,16 @@ def _memory() -> None:
     for title, options in (("no option", {}), ("with call site", {"site": True})):
         container = track(dict.fromkeys(KEYS, 0), **options)
         _hand_on()
+        gc.disable()
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
-        number = 1_000_000
-        for key in KEYS * (N // len(KEYS)):
+        number, count = 1_000_000, 10 * N
+        for key in KEYS * (count // len(KEYS)):
             container[key] = number
         held = tracemalloc.get_traced_memory()[0] - before
         tracemalloc.stop()
-        print(f"  {title:54s} {held / N:28.0f}")
+        gc.enable()
+        print(f"  {title:54s} {held / count:28.0f}")
     print(flush=True)
 
 
