@@ -126,7 +126,7 @@ class Assigning:
         _inside.frames.append(self)
         # The short way does not tell us.
         self.before = self.tracker.way
-        self.tracker.way = ALWAYS
+        self.tracker.take_way(ALWAYS)
         return self.names
 
     def __exit__(self, *_exc: object) -> None:

@@ -47,27 +47,18 @@ def set_plainly(self: Any, name: str, value: Any) -> None:
     except (KeyError, TypeError):
         set_guarded(self, name, value)
         return
-    if tracker.way and tracker.careful():
-        set_through(self, name, value, _set)
-        return
-    # No descriptor has a say in this name: what `object.__setattr__` does, and a third cheaper.
+    # No descriptor has a say in this name, and nothing wants more care: what `object.__setattr__` does, and cheaper.
     attributes = self.__dict__
     try:
         old = attributes[name]
     except KeyError:
         old = MISSING
     attributes[name] = value
-    kind = type(old)
-    if kind is not int and (kind is not str or len(old) > MOST_KEPT):
+    if type(old) is not int and (type(old) is not str or len(old) > MOST_KEPT):
         old = kept(old)
-    kind = type(value)
-    if kind is not int and (kind is not str or len(value) > MOST_KEPT):
+    if type(value) is not int and (type(value) is not str or len(value) > MOST_KEPT):
         value = kept(value)
-    if not tracker.way:
-        note((tracker, "set", time_ns(), key, old, value, pending.here()))
-        return
-    frame = _getframe(1)
-    note((tracker, "set", time_ns(), key, old, value, pending.here(), frame.f_code, frame.f_lasti))
+    note((tracker, "set", time_ns(), key, old, value, pending.here()))
 
 
 def set_guarded(self: Any, name: str, value: Any) -> None:
@@ -113,7 +104,8 @@ def set_through(self: Any, name: str, value: Any, setter: Callable[[Any, str, An
     if key is None:
         setter(self, name, value)
         if name == "__class__":
-            tracker.names = plan_of(type(self)).names
+            tracker.plain_names = plan_of(type(self)).names
+            tracker.choose_way()
         return
     old = stored(self, name)
     assigned: set[str] = set()
@@ -165,7 +157,8 @@ def begin(instance: Any) -> Tracker:
             return tracker
         plan = plan_of(type(instance))
         tracker = Tracker(_kind(type(instance)), plan.options)
-        tracker.names = plan.names
+        tracker.plain_names = plan.names
+        tracker.choose_way()
         tracker.code, tracker.lasti = _maker()
         plan.slot.__set__(instance, tracker)
     _record_making(instance, tracker, plan)

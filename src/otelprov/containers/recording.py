@@ -54,7 +54,7 @@ def _placed(tracker: Tracker, frame: FrameType | None) -> Tracker:
         tracker.lasti = frame.f_lasti
     # The first change, or the end of `__init__`, records the making before it.
     tracker.begun = False
-    tracker.way = ALWAYS
+    tracker.take_way(ALWAYS)
     return tracker
 
 

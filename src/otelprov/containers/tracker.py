@@ -66,6 +66,7 @@ class Tracker:
         "owner",
         "packed",
         "parents",
+        "plain_names",
         "site",
         "subscriptions",
         "watched",
@@ -100,13 +101,20 @@ class Tracker:
         # The line that made the container, for its name.
         self.code: Any = None
         self.lasti = -1
-        # Keys of the attributes of an object that nothing but the object has a say in; see attributes.py.
+        # Keys of the attributes of an object that nothing but the object has a say in, see attributes.py; and those of
+        # them that go the fast way now: all or none.
+        self.plain_names: dict[str, Any] = NO_NAMES
         self.names: dict[str, Any] = NO_NAMES
         # What pack.py has worked out about the container once and for all.
         self.packed: Any = None
         if made is not None:
             made(self)
-        self.way = self._way()
+        self.take_way(self._way())
+
+    def take_way(self, way: int) -> None:
+        """Have changes go this way, until the next choice."""
+        self.way = way
+        self.names = self.plain_names if way == FAST else NO_NAMES
 
     def choose_options(self, options: Options) -> None:
         """Take other options, before the first change."""
@@ -127,7 +135,7 @@ class Tracker:
     def choose_way(self) -> None:
         """Decide anew whether changes must go the careful way; to be called when what it depends on has changed."""
         with _choosing:
-            self.way = self._way()
+            self.take_way(self._way())
 
     def _way(self) -> int:
         options = self.options
