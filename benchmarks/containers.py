@@ -15,8 +15,6 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import random
-import shutil
 import statistics
 import subprocess
 import sys
@@ -27,13 +25,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-# pydatatracker says that it needs Python 3.12, and runs on 3.11 as it is.
-PEERS = ("pydatatracker==0.1.0", "traitlets==5.16.1")
-N = 2000
-KEYS = [f"k{number}" for number in range(100)]
-
-Make = Callable[[], Callable[[], object]]
+from container_operations import (
+    KEYS,
+    Make,
+    N,
+    Plain,
+    attribute_set,
+    dict_delete,
+    dict_set,
+    dict_update,
+    hand_on,
+    list_append,
+    list_extend,
+    list_set,
+    list_sort,
+    nested_set,
+    set_add,
+)
+from container_peers import install, other_trackers
+from processes import BIN, NO_WEB, environment
 
 
 def main() -> int:
@@ -41,19 +51,16 @@ def main() -> int:
     if options.inside:
         _measure(options)
         return 0
-    peers = "" if options.no_peers else str(_install(Path(sys.prefix)))
+    peers = "" if options.no_peers else str(install(Path(sys.prefix)))
     with tempfile.TemporaryDirectory() as home:
-        environment = {
-            **{key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"},
-            "OTELPROV_HOME": home,
-            "OTELPROV_JOURNAL_LIMIT": str(8 << 30),
-            "OTEL_TRACES_EXPORTER": "none",
-            "PYTHONPATH": os.pathsep.join(filter(None, [peers, os.environ.get("PYTHONPATH", "")])),
-        }
-        launcher = [str(Path(sys.executable).parent / "otelprov"), "run", "--", sys.executable, __file__, "--inside"]
+        settings = {"OTELPROV_JOURNAL_LIMIT": str(8 << 30), "OTEL_TRACES_EXPORTER": "none", **NO_WEB}
+        paths = os.pathsep.join(filter(None, [peers, os.environ.get("PYTHONPATH", "")]))
+        launcher = [str(BIN / "otelprov"), "run", "--", sys.executable, __file__, "--inside"]
         sizes = ["--rounds", str(options.rounds), "--growth", str(options.growth)]
         sizes += ["--no-peers"] if options.no_peers else []
-        return subprocess.run([*launcher, *sizes], env=environment, check=False).returncode
+        return subprocess.run(
+            [*launcher, *sizes], env=environment(home, PYTHONPATH=paths, **settings), check=False
+        ).returncode
 
 
 def _options() -> argparse.Namespace:
@@ -63,18 +70,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--no-peers", action="store_true", help="otelprov and plain containers alone")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
-
-
-def _install(environment: Path) -> Path:
-    """The peers, below an environment where they are not yet."""
-    folder = environment / "peers" / "containers"
-    stamp = folder / "installed.txt"
-    if not stamp.exists() or stamp.read_text() != "\n".join(PEERS):
-        shutil.rmtree(folder, ignore_errors=True)
-        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
-        subprocess.run([*pip, "--ignore-requires-python", "--no-deps", "--target", str(folder), *PEERS], check=True)
-        stamp.write_text("\n".join(PEERS))
-    return folder
 
 
 def _measure(options: argparse.Namespace) -> None:
@@ -97,196 +92,6 @@ def _measure(options: argparse.Namespace) -> None:
     _options_one_by_one(options.rounds)
 
 
-# ---------------------------------------------------------------- operations
-
-
-def _dict_set(make: Callable[[], Any]) -> Make:
-    def prepare() -> Callable[[], object]:
-        container, keys = make(), KEYS * (N // len(KEYS))
-
-        def run() -> None:
-            # As the figures that others give were taken.
-            number = 0
-            for key in keys:
-                container[key] = number
-                number += 1  # noqa: SIM113
-
-        return run
-
-    return prepare
-
-
-def _dict_delete(make: Callable[[Any], Any]) -> Make:
-    def prepare() -> Callable[[], object]:
-        keys = [f"k{number}" for number in range(N)]
-        container = make(dict.fromkeys(keys, 1))
-        _hand_on()
-
-        def run() -> None:
-            for key in keys:
-                del container[key]
-
-        return run
-
-    return prepare
-
-
-def _dict_update(make: Callable[[], Any]) -> Make:
-    def prepare() -> Callable[[], object]:
-        container = make()
-        parts = [dict.fromkeys(KEYS[at : at + 10], number) for number in range(N // 100) for at in range(0, 100, 10)]
-
-        def run() -> None:
-            for part in parts:
-                container.update(part)
-
-        return run
-
-    return prepare
-
-
-def _list_append(make: Callable[[], Any]) -> Make:
-    def prepare() -> Callable[[], object]:
-        container = make()
-
-        def run() -> None:
-            for number in range(N):
-                container.append(number)
-
-        return run
-
-    return prepare
-
-
-def _list_set(make: Callable[[Any], Any]) -> Make:
-    def prepare() -> Callable[[], object]:
-        container = make([0] * 100)
-
-        def run() -> None:
-            for number in range(N):
-                container[number % 100] = number
-
-        return run
-
-    return prepare
-
-
-def _list_extend(make: Callable[[], Any]) -> Make:
-    def prepare() -> Callable[[], object]:
-        container, part = make(), list(range(10))
-
-        def run() -> None:
-            for _ in range(N // 10):
-                container.extend(part)
-
-        return run
-
-    return prepare
-
-
-def _list_sort(make: Callable[[Any], Any]) -> Make:
-    def prepare() -> Callable[[], object]:
-        shuffled = random.Random(1)
-        containers = []
-        for _ in range(50):
-            numbers = list(range(100))
-            shuffled.shuffle(numbers)
-            containers.append(make(numbers))
-        _hand_on()
-
-        def run() -> None:
-            for container in containers:
-                container.sort()
-
-        return run
-
-    return prepare
-
-
-def _set_add(make: Callable[[], Any]) -> Make:
-    def prepare() -> Callable[[], object]:
-        container = make()
-
-        def run() -> None:
-            for number in range(N):
-                container.add(number)
-
-        return run
-
-    return prepare
-
-
-def _attribute_set(make: Callable[[], Any]) -> Make:
-    def prepare() -> Callable[[], object]:
-        container = make()
-        _hand_on()
-
-        def run() -> None:
-            for number in range(N):
-                container.x = number
-
-        return run
-
-    return prepare
-
-
-def _nested_set(make: Callable[[Any], Any]) -> Make:
-    def prepare() -> Callable[[], object]:
-        container = make({"a": {"b": {"c": 0}}})
-        _hand_on()
-
-        def run() -> None:
-            for number in range(N):
-                container["a"]["b"]["c"] = number
-
-        return run
-
-    return prepare
-
-
-class _Plain:
-    def __init__(self) -> None:
-        self.x = 0
-
-
-def _peers() -> tuple[dict[str, Any], dict[str, Callable[[], Any]]]:
-    """The containers of pydatatracker, and makers of objects with an attribute `x` by whose they are."""
-    import pydantic
-    import pydatatracker
-    import traitlets
-
-    class Traits(traitlets.HasTraits):  # type: ignore[misc]
-        x = traitlets.Int(0)
-
-    class Model(pydantic.BaseModel):
-        x: int = 0
-
-    class Validated(pydantic.BaseModel):
-        model_config = pydantic.ConfigDict(validate_assignment=True)
-        x: int = 0
-
-    class Tracked(pydatatracker.TrackedAttr):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.x = 0
-            self.tracking_add_attribute_to_monitor("x")
-
-    def observed() -> Traits:
-        made = Traits()
-        made.observe([].append, names=["x"])
-        return made
-
-    theirs = {"dict": pydatatracker.TrackedDict, "list": pydatatracker.TrackedList}
-    objects: dict[str, Callable[[], Any]] = {
-        "pydatatracker": Tracked,
-        "traitlets": Traits,
-        "traitlets, observed": observed,
-        "pydantic": Model,
-        "pydantic, validated": Validated,
-    }
-    return theirs, objects
-
-
 def _operations(rounds: int, *, peers: bool) -> None:
     from otelprov.containers import TrackedDict, TrackedList, TrackedObject, TrackedSet, track
 
@@ -295,29 +100,29 @@ def _operations(rounds: int, *, peers: bool) -> None:
             super().__init__()
             self.x = 0
 
-    theirs, objects = _peers() if peers else ({}, {})
+    theirs, objects = other_trackers() if peers else ({}, {})
 
     def sited(content: Any) -> Callable[[], Any]:
         return lambda: track(content.copy(), site=True)
 
     tables: list[tuple[str, int, dict[str, Make]]] = []
     for title, count, operation, plain, ours, other in (
-        ("dict: set, 100 keys in turn", N, _dict_set, dict, TrackedDict, theirs.get("dict")),
-        ("dict: delete", N, _dict_delete, dict, TrackedDict, None),
-        ("dict: update by 10 keys, a key", N, _dict_update, dict, TrackedDict, theirs.get("dict")),
-        ("list: append", N, _list_append, list, TrackedList, theirs.get("list")),
-        ("list: set an index", N, _list_set, list, TrackedList, theirs.get("list")),
-        ("list: extend by 10, an element", N, _list_extend, list, TrackedList, theirs.get("list")),
-        ("list: sort 100, a sort", 50, _list_sort, list, TrackedList, theirs.get("list")),
-        ("set: add", N, _set_add, set, TrackedSet, None),
-        ("object: set an attribute", N, _attribute_set, _Plain, Ours, None),
+        ("dict: set, 100 keys in turn", N, dict_set, dict, TrackedDict, theirs.get("dict")),
+        ("dict: delete", N, dict_delete, dict, TrackedDict, None),
+        ("dict: update by 10 keys, a key", N, dict_update, dict, TrackedDict, theirs.get("dict")),
+        ("list: append", N, list_append, list, TrackedList, theirs.get("list")),
+        ("list: set an index", N, list_set, list, TrackedList, theirs.get("list")),
+        ("list: extend by 10, an element", N, list_extend, list, TrackedList, theirs.get("list")),
+        ("list: sort 100, a sort", 50, list_sort, list, TrackedList, theirs.get("list")),
+        ("set: add", N, set_add, set, TrackedSet, None),
+        ("object: set an attribute", N, attribute_set, Plain, Ours, None),
     ):
         ways: dict[str, Make] = {"plain": operation(plain), "otelprov": operation(ours)}
-        if operation in (_dict_set, _list_append):
+        if operation in (dict_set, list_append):
             ways["otelprov, with call site"] = operation(sited(plain()))
         if other is not None:
             ways["pydatatracker"] = operation(other)
-        if operation is _attribute_set:
+        if operation is attribute_set:
             ways |= {name: operation(make) for name, make in objects.items()}
         tables.append((title, count, ways))
     for title, count, ways in tables:
@@ -337,7 +142,7 @@ def _options_one_by_one(rounds: int) -> None:
         return lambda: track({}, **options)
 
     def by_an_actor() -> Callable[[], object]:
-        run = _dict_set(tracked())()
+        run = dict_set(tracked())()
 
         def inside() -> None:
             with tracking_actor("benchmark"):
@@ -351,16 +156,16 @@ def _options_one_by_one(rounds: int) -> None:
         return container
 
     ways: dict[str, Make] = {
-        "plain": _dict_set(dict),
-        "no option": _dict_set(tracked()),
+        "plain": dict_set(dict),
+        "no option": dict_set(tracked()),
         "actor": by_an_actor,
-        "history=0": _dict_set(tracked(history=0)),
-        "site": _dict_set(tracked(site=True)),
-        "values": _dict_set(tracked(values=True)),
-        "stack": _dict_set(tracked(stack=True)),
-        "snapshot, of 100 keys": _dict_set(tracked(snapshot=True)),
-        "observed by a collector": _dict_set(watched),
-        "nested": _nested_set(lambda content: track(content, nested=True)),
+        "history=0": dict_set(tracked(history=0)),
+        "site": dict_set(tracked(site=True)),
+        "values": dict_set(tracked(values=True)),
+        "stack": dict_set(tracked(stack=True)),
+        "snapshot, of 100 keys": dict_set(tracked(snapshot=True)),
+        "observed by a collector": dict_set(watched),
+        "nested": nested_set(lambda content: track(content, nested=True)),
     }
     _table("each option: dict set (nested: d['a']['b']['c'])", _compare(ways, N, rounds))
 
@@ -371,7 +176,7 @@ def _compare(ways: dict[str, Make], count: int, rounds: int, *, collect: bool = 
     for number in range(rounds + 1):
         for name, prepare in ways.items():
             run = prepare()
-            _hand_on()
+            hand_on()
             gc.collect()
             if not collect:
                 gc.disable()
@@ -383,7 +188,7 @@ def _compare(ways: dict[str, Make], count: int, rounds: int, *, collect: bool = 
                 gc.enable()
             if number:
                 taken[name].append(spent / count)
-    _hand_on()
+    hand_on()
     return taken
 
 
@@ -395,15 +200,6 @@ def _table(title: str, taken: dict[str, list[float]]) -> None:
         middle, spread = statistics.median(ratios), f"{ratios[0]:.1f} to {ratios[-1]:.1f}"
         print(f"  {name:54s} {statistics.median(values):10,.0f} {middle:8.2f}  {spread}")
     print(flush=True)
-
-
-# ---------------------------------------------------------------- handing on, memory, growth
-
-
-def _hand_on() -> None:
-    from otelprov.containers.pending import drain
-
-    drain()
 
 
 def _handing_on(rounds: int) -> None:
@@ -425,7 +221,7 @@ def _handing_on(rounds: int) -> None:
             for place, key in enumerate(mine):
                 container[key] = place
             before = time.thread_time_ns()
-            _hand_on()
+            hand_on()
             taken.append((time.thread_time_ns() - before) / len(mine) / 1000)
             gc.enable()
         print(f"  {title:54s} {statistics.median(taken[1:]):28.2f}")
@@ -438,7 +234,7 @@ def _memory() -> None:
     print("memory of a change that waits, or that the history remembers                  bytes")
     for title, options in (("no option", {}), ("with call site", {"site": True})):
         container = track(dict.fromkeys(KEYS, 0), **options)
-        _hand_on()
+        hand_on()
         gc.disable()
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
@@ -465,12 +261,12 @@ def _growth(largest: int) -> None:
         taken = []
         for _ in range(times):
             container = track({})
-            _hand_on()
+            hand_on()
             gc.collect()
             before = time.thread_time_ns()
             for number in range(count):
                 container[KEYS[number % 100]] = number
-            _hand_on()
+            hand_on()
             taken.append((time.thread_time_ns() - before) / count / 1000)
         spent = statistics.median(taken)
         first = first or spent

@@ -14,6 +14,7 @@ from otelprov.containers.dicts import TrackedDict
 from otelprov.containers.history import tracking
 from otelprov.containers.pending import MISSING
 from otelprov.containers.tracker import Options
+from otelprov.containers.values import Large
 
 
 def _said(container: Any) -> list[tuple[Any, ...]]:
@@ -235,3 +236,14 @@ def test_it_is_a_dict_wherever_one_is_needed() -> None:
         case _:
             raise AssertionError("no mapping")
     assert TrackedDict[str, int].__origin__ is TrackedDict  # type: ignore[attr-defined]
+
+
+def test_no_history_keeps_a_long_text() -> None:
+    text = "k" * 5000
+    container = TrackedDict()
+    container[text] = text
+    container[text] = 1
+    container.pop(text)
+    long = Large(str, 5000)
+    seen = [(change.key, change.old, change.new) for change in container.tracking_changes()[1:]]
+    assert seen == [(long, MISSING, long), (long, long, 1), (long, 1, MISSING)]

@@ -28,7 +28,8 @@ _AT_RANDOM = 100
 _RULES = 10
 _LARGEST = 60
 _SETTINGS = settings(
-    max_examples=max(5, _STEPS // 3 // (_AT_RANDOM * _RULES // 4)),
+    # Of ten rules, Hypothesis takes a part, and half of them do a few operations only.
+    max_examples=max(5, _STEPS // 3 // (_AT_RANDOM * _RULES // 8)),
     stateful_step_count=_RULES,
     deadline=None,
     database=None,
@@ -114,4 +115,4 @@ class _Sets(_Machine):
 def test_does_and_records_what_the_built_in_does(machine: type[_Machine]) -> None:
     done.clear()
     run_state_machine_as_test(machine, settings=_SETTINGS)
-    assert done[machine.kind.__name__] >= _STEPS // 6, "fewer operations than were asked for"
+    assert done[machine.kind.__name__] >= _STEPS // 3, "fewer operations than were asked for"

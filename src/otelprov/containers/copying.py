@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
+from typing import Any, SupportsIndex
 
 from otelprov.containers.recording import begin, unbegun
 from otelprov.containers.tracker import DEFAULT, Options
@@ -98,3 +98,19 @@ def _is_own(made: Any, method: str) -> bool:
         if method in base.__dict__:
             return "_made" in base.__dict__
     return False
+
+
+class CopiedAnew:
+    """How the tracked built-ins are copied and pickled."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> Any:
+        # The oldest ways can't make a subclass of a built-in again.
+        return reduced(self, super().__reduce_ex__(max(protocol.__index__(), 2)))
+
+    def __copy__(self) -> Any:
+        return copied(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return copied(self, memo)

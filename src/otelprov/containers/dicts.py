@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from sys import _getframe
 from time import time_ns
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from otelprov.containers import pending
-from otelprov.containers.copying import copied, reduced
+from otelprov.containers.copying import CopiedAnew
 from otelprov.containers.history import TrackedMethods
 from otelprov.containers.pending import MISSING, note
 from otelprov.containers.recording import (
@@ -36,7 +36,7 @@ _pop = dict.pop
 _size = dict.__len__
 
 
-class TrackedDict(dict[K, V], TrackedMethods):
+class TrackedDict(dict[K, V], CopiedAnew, TrackedMethods):
     """A dict that records every change: `TrackedDict(...)` takes what `dict(...)` takes.
 
     `otelprov.track({}, name="orders")` makes one with a name and options. Operations on several keys record one change
@@ -156,15 +156,6 @@ class TrackedDict(dict[K, V], TrackedMethods):
     def __ior__(self, other: Any, /) -> Self:  # type: ignore[override,misc]
         _update(self, ready(self), "ior", other)
         return self
-
-    def __reduce_ex__(self, protocol: SupportsIndex, /) -> Any:
-        return reduced(self, super().__reduce_ex__(max(protocol.__index__(), 2)))
-
-    def __copy__(self) -> Any:
-        return copied(self)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return copied(self, memo)
 
 
 def _set_at_site(target: TrackedDict[Any, Any], tracker: Tracker, key: Any, value: Any, frame: FrameType) -> None:

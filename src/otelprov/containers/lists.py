@@ -9,10 +9,10 @@ from operator import index as as_index
 from operator import indexOf, is_
 from sys import _getframe
 from time import time_ns
-from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from otelprov.containers import pending, slices
-from otelprov.containers.copying import copied, reduced
+from otelprov.containers.copying import CopiedAnew
 from otelprov.containers.history import TrackedMethods
 from otelprov.containers.pending import MISSING, note
 from otelprov.containers.recording import (
@@ -38,7 +38,7 @@ _set = list.__setitem__
 _size = list.__len__
 
 
-class TrackedList(list[T], TrackedMethods):
+class TrackedList(list[T], CopiedAnew, TrackedMethods):
     """A list that records every change: `TrackedList(...)` takes what `list(...)` takes.
 
     Each call is one change: that of an index, of a `Slice` with what is there now, or of the whole list.
@@ -249,15 +249,6 @@ class TrackedList(list[T], TrackedMethods):
                 raise
             if len(before) > 1:
                 _sorted(self, tracker)
-
-    def __reduce_ex__(self, protocol: SupportsIndex, /) -> Any:
-        return reduced(self, super().__reduce_ex__(max(protocol.__index__(), 2)))
-
-    def __copy__(self) -> Any:
-        return copied(self)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return copied(self, memo)
 
 
 def _set_carefully(target: TrackedList[Any], tracker: Tracker, key: int, old: Any, value: Any) -> None:

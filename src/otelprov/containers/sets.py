@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from sys import _getframe
 from time import time_ns
-from typing import Any, Self, SupportsIndex, TypeVar
+from typing import Any, Self, TypeVar
 
 from otelprov.containers import pending
 from otelprov.containers.change import Element
-from otelprov.containers.copying import copied, reduced
+from otelprov.containers.copying import CopiedAnew
 from otelprov.containers.history import TrackedMethods
 from otelprov.containers.pending import MISSING, note
 from otelprov.containers.recording import (
@@ -36,7 +36,7 @@ _size = set.__len__
 _SETS = (set, frozenset)
 
 
-class TrackedSet(set[T], TrackedMethods):
+class TrackedSet(set[T], CopiedAnew, TrackedMethods):
     """A set that records every change: `TrackedSet(...)` takes what `set(...)` takes.
 
     Operations on several elements record one change for each that was not there before, or is there no longer.
@@ -161,15 +161,6 @@ class TrackedSet(set[T], TrackedMethods):
             return NotImplemented
         _exchange(self, ready(self), "ixor", other)
         return self
-
-    def __reduce_ex__(self, protocol: SupportsIndex, /) -> Any:
-        return reduced(self, super().__reduce_ex__(protocol))
-
-    def __copy__(self) -> Any:
-        return copied(self)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return copied(self, memo)
 
 
 _element = tuple.__new__

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otelprov.capture.guard import guarded
+from otelprov.capture.guard import guard, guarded
 from otelprov.capture.life import run
 from otelprov.capture.life.exits import watch_main
 from otelprov.distro import chosen
@@ -19,7 +19,8 @@ _INSTRUMENTORS, _OURS = "opentelemetry_instrumentor", "otelprov_instrumentors."
 @guarded
 def pre_instrument() -> None:
     """Begin the run, before any instrumentor: what they load is part of it."""
-    _read_requirements_once()
+    with guard("reading requirements once"):
+        _read_requirements_once()
     if run.enabled():
         run.begin()
         keep_server_spans()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -13,7 +14,7 @@ from otelprov.containers.observers.observer import Fetching
 from otelprov.containers.observers.subscription import OVERFLOW, Subscription
 
 
-class _OnLoop(Fetching):
+class _OnLoop(Fetching, ABC):
     """Fetches on the event loop that runs in the thread that made it."""
 
     def __init__(self, what: str) -> None:
@@ -29,8 +30,9 @@ class _OnLoop(Fetching):
         except RuntimeError:
             subscription.drop_waiting(OVERFLOW)
 
+    @abstractmethod
     def _fetch(self, subscription: Subscription) -> None:
-        raise NotImplementedError
+        """Take the changes that wait; on the loop."""
 
 
 class Awaiting(_OnLoop):
