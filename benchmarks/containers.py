@@ -150,10 +150,19 @@ def _options_one_by_one(rounds: int) -> None:
 
         return inside
 
-    def watched() -> Any:
-        container = track({})
-        observe(container, Collector(capacity=N))
-        return container
+    def watched(observer: Callable[[], Any]) -> Make:
+        def prepare() -> Callable[[], object]:
+            container = track({})
+            subscription = observe(container, observer())
+            run = dict_set(lambda: container)()
+
+            def until_delivered() -> None:
+                run()
+                subscription.close()
+
+            return until_delivered
+
+        return prepare
 
     ways: dict[str, Make] = {
         "plain": dict_set(dict),
@@ -164,7 +173,8 @@ def _options_one_by_one(rounds: int) -> None:
         "values": dict_set(tracked(values=True)),
         "stack": dict_set(tracked(stack=True)),
         "snapshot, of 100 keys": dict_set(tracked(snapshot=True)),
-        "observed by a collector": dict_set(watched),
+        "observed by a collector, all handed on": watched(lambda: Collector(capacity=N)),
+        "observed by a function, all handed on": watched(lambda: lambda _change: None),
         "nested": nested_set(lambda content: track(content, nested=True)),
     }
     _table("each option: dict set (nested: d['a']['b']['c'])", _compare(ways, N, rounds))

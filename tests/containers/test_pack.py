@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from otelprov.capture.declared import step
 from otelprov.capture.recorder import current
-from otelprov.containers import pending
+from otelprov.containers import TrackedDict, observe, pending
 from otelprov.containers.actor import tracking_actor
 from otelprov.containers.change import Attribute, Element, Slice
 from otelprov.containers.pending import MISSING, Extra, drain
@@ -292,3 +292,20 @@ def test_encoded_events_are_those_of_the_encoder(tmp_path: Path) -> None:
     (span,) = json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"]
     assert json.loads(span_json(kept[0])) == span
     assert [values[names.PROVENANCE_CONTAINER_CHANGE] for _, _, values in with_events(kept[0]).events] == [0, 1]
+
+
+def test_an_observer_that_is_told_at_once_leaves_the_blocks_whole(tmp_path: Path) -> None:
+    seen = []
+    with recording(tmp_path) as recorded:
+        orders = TrackedDict()
+        with observe(orders, lambda change: seen.append(change.number)):
+            for number in range(249):
+                orders["k"] = number
+                assert seen[-1] == number + 1
+        others = TrackedDict(a=1)
+        drain()
+        assert others
+    packed = recorded.spans(MUTATIONS)
+    # What was made before it is observed, and what is left when it is no longer.
+    assert [len(span.events) for span in packed] == [1, 100, 100, 49, 1]
+    assert told(recorded, "change") == [*((number,) for number in range(250)), (0,)]

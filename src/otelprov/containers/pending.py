@@ -37,6 +37,8 @@ LIMIT = 1000
 MOST_ALONE = 4000
 _ASK_FROM = 200
 _BATCH = 1000
+# As `pack.MOST_EVENTS`: fewer would make spans that are mostly frame.
+_BLOCK = 100
 # As `values.MOST_KEPT`, which needs trackers, and so this module.
 _LONGEST_KEY = 4096
 # Where another thread hands on and can't keep up, one that makes changes waits this long for it, in seconds.
@@ -156,9 +158,10 @@ _handing_on = threading.Lock()
 _handing_on_in = 0
 
 
-def drain() -> None:
+def drain(*, whole_blocks: bool = False) -> None:
     """Hand every waiting change on, in order: number it, remember it, and give it to the journal and the observers.
 
+    With `whole_blocks` the journal gets those that make a block: for observers that are told of each change at once.
     Never raises and never waits long. Where another thread is at it already, that one takes the rest as well.
     """
     global _handing_on_in
@@ -172,8 +175,8 @@ def drain() -> None:
     with _handing_on:
         try:
             _handing_on_in = me
-            while queue or _in_hand:
-                _hand_on()
+            while queue or (_in_hand and not whole_blocks):
+                _hand_on(whole_blocks=whole_blocks)
         finally:
             _handing_on_in = 0
     if sinks.deliver is not None:
@@ -223,12 +226,14 @@ def remembered(tracker: Tracker) -> tuple[list[Entry], int]:
 _in_hand: list[Numbered] = []
 
 
-def _hand_on() -> None:
+def _hand_on(*, whole_blocks: bool = False) -> None:
     global _in_hand
     if _in_hand and queue and queue[0] is _in_hand[-1][0]:
         queue.popleft()
-    if not _in_hand:
+    if whole_blocks or not _in_hand:
         _take()
+    if whole_blocks and len(_in_hand) < _BLOCK:
+        return
     if sinks.pack is not None:
         sinks.pack(_in_hand)
     _in_hand = []

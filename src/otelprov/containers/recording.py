@@ -167,7 +167,7 @@ def record(
     note((tracker, action, time_ns(), held, kept(old), kept(new), pending.here(), extra))
     if pending.sinks.eager or len(queue) >= LIMIT:
         # It may be one that holds this container which is observed.
-        drain()
+        drain(whole_blocks=True)
 
 
 def adopted(container: Any, tracker: Tracker, key: Any, value: Any, memo: dict[int, tuple[Any, Any]]) -> Any:

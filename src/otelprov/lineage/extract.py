@@ -154,7 +154,7 @@ def _take_entity(
     known = found.get((relation, namespace, name))
     if known is None:
         generated = relation == GENERATED
-        # In the order of the fields: by name, a record of so many would take three times as long to make.
+        # In the order of the fields: giving so many by name takes far longer.
         known = found[relation, namespace, name] = IoRecord(
             text(attributes, PROVENANCE_RUN_ID),
             text(attributes, PROVENANCE_PROCESS_ID),
