@@ -4,16 +4,21 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from collections.abc import Iterator
+from contextvars import copy_context
 from pathlib import Path
 
 import pytest
 from backend_processes import collector, jaeger, pytest_runtest_makereport  # noqa: F401
+from opentelemetry.context import get_current as get_context
 from s3_server import s3_server  # noqa: F401
 
 from otelprov.capture import background
+from otelprov.capture.inside import is_inside
+from otelprov.capture.recorder import current
 from otelprov.semconv.validate import problems
 
 # A background job or nohup ignores these, and so would every program that a test starts and interrupts.
@@ -40,6 +45,32 @@ def our_thread_ends_with_the_test() -> Iterator[None]:
     if background.thread_ident() not in (0, None, before):
         background.stop(time.monotonic() + 5)
         background.forget()
+
+
+@pytest.fixture(autouse=True)
+def tests_leave_things_as_they_were() -> Iterator[None]:
+    """What one test leaves switched on or off is not the next one's to find out."""
+    before = _switches()
+    yield
+    assert _switches() == before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def modules_leave_things_as_they_were() -> Iterator[None]:
+    """The same for what a module's own fixtures do."""
+    before = _switches()
+    yield
+    assert _switches() == before
+
+
+def _switches() -> tuple[object, ...]:
+    ours = {variable.name: value for variable, value in copy_context().items() if variable.name.startswith("otelprov")}
+    # Libraries, too, put variables of theirs there when they are loaded.
+    environment = {key: value for key, value in os.environ.items() if key.startswith("OTEL")}
+    # Left there unlocked, when it has done its service.
+    ours.pop("otelprov_inside", None)
+    set_to = {name: value for name, value in ours.items() if value}
+    return is_inside(), set_to, get_context(), current(), environment
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -312,7 +312,7 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
             observed = observe(args, kwargs)
             if observed is None:
                 return function(*args, **kwargs)
-            with observed as call:
+            with observed as call, observed.inside():
                 call.result = function(*call.args, **call.kwargs)
             return call.result
 

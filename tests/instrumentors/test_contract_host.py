@@ -131,13 +131,14 @@ def test_arguments_are_looked_for_where_the_signature_has_them(name: str, tmp_pa
             if (patch := applied.patch) is not None and patch.capture is not None
             for function in [_callable(applied.original)]
         }
-        monkeypatch.setenv("OTELPROV_TESTING", "0")
-        for function, patch in captures.values():
-            for given in ((), (object(),), (object(), str(tmp_path / "none")), (str(tmp_path / "none"),) * 2):
-                with quietly():
-                    observer = begin(patch.target, patch.capture, Call(function, given, {}, "otelprov.test"))
-                    if observer is not None:
-                        observer.close()
+        with monkeypatch.context() as silent:
+            silent.setenv("OTELPROV_TESTING", "0")
+            for function, patch in captures.values():
+                for given in ((), (object(),), (object(), str(tmp_path / "none")), (str(tmp_path / "none"),) * 2):
+                    with quietly():
+                        observer = begin(patch.target, patch.capture, Call(function, given, {}, "otelprov.test"))
+                        if observer is not None:
+                            observer.close()
         instrumentor.uninstrument()
     assert wrong == []
     has_captures = any(patch.capture is not None for patch in instrumentor.patches)

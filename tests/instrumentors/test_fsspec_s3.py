@@ -14,7 +14,7 @@ import pytest
 import s3fs
 from file_plots import make, recorded, sources  # noqa: F401
 
-from otelprov.capture.inside import quietly
+from otelprov.capture.inside import quietly_in_turns
 from otelprov.semconv import names
 from otelprov_instrumentors.botocore import BotocoreInstrumentor
 from otelprov_instrumentors.fsspec import FsspecInstrumentor
@@ -31,7 +31,7 @@ def store(recorded, s3_server, request):
         instrumentor.instrument()
     fs = s3fs.S3FileSystem(**s3_server.options, skip_instance_cache=True)
     fs.place = f"{s3_server.bucket}/{request.node.name}"
-    with quietly():
+    with quietly_in_turns():
         fs.pipe_file(f"{fs.place}/in.csv", ROWS.encode())
     yield fs
     for instrumentor in instrumentors:
@@ -47,7 +47,7 @@ def edges(recorded):
 
 
 def tag(fs, name):
-    with quietly():
+    with quietly_in_turns():
         return "etag:" + fs.info(f"{fs.place}/{name}", refresh=True)["ETag"].strip('"')
 
 
@@ -105,7 +105,7 @@ def test_every_way_to_write_an_object(recorded, store):
 
 
 def test_every_way_to_read_an_object(recorded, store):
-    with quietly():
+    with quietly_in_turns():
         for name in "abcdef":
             store.pipe_file(f"{store.place}/{name}", f"{ROWS}1,{name}".encode())
     with store.open(f"{store.place}/a") as file:

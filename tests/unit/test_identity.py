@@ -11,7 +11,7 @@ from collections import UserDict
 
 import pytest
 
-from otelprov.capture.flow import identity
+from otelprov.capture.flow.by_object import ByObject
 from otelprov.capture.flow.identity import Origins, Read, count, merged_origins, origins_of, remember
 from otelprov.model.entity import Entity
 from otelprov.testing import recording
@@ -112,18 +112,18 @@ def test_an_address_that_is_used_again_has_no_origin():
 
 
 def test_the_end_of_an_object_takes_no_other_with_it():
+    notes: ByObject[int] = ByObject()
     first, second = Thing(), Thing()
-    remember(first, origin(1))
-    stale = identity._followed[id(first)]
+    notes.note(first, 1)
+    notes.note(second, 2)
+    stale, of_second = notes._notes[id(first)], notes._notes.pop(id(second))
     # As if the second one had been made at the address of the first before the first one's end was told.
-    remember(second, origin(2))
-    identity._followed[id(first)] = identity._followed.pop(id(second))
-    identity._followed[id(first)].key = id(first)
-    identity._forget(stale)
-    assert id(first) in identity._followed
+    notes._notes[id(first)] = of_second
+    notes._gone.append(stale)
+    assert len(notes) == 1
+    assert notes._notes[id(first)] is of_second
     # And the entry of another object is never taken for one's own.
-    assert origins_of(first) is None
-    del identity._followed[id(first)]
+    assert notes.get(first) is None
 
 
 @pytest.mark.parametrize("value", [1, "text", (1, 2), [1], {"a": 1}, None, b"x", 1.5], ids=repr)

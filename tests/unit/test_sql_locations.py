@@ -57,6 +57,7 @@ TABLE = [
         [],
     ),
     ("SELECT * FROM (a JOIN 'b.csv' USING (k))", 'SELECT * FROM (a JOIN "b.csv" USING (k))', ["b.csv"], [], ["a"]),
+    ("SELECT * FROM t . 's3cr3t'", "SELECT * FROM t . ?", [], [], ["t"]),
     ("SELECT $$it's$$, 'x' -- FROM 'no.csv'\nFROM t", "SELECT ?, ?  FROM t", [], [], ["t"]),
 ]
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
 
@@ -14,11 +15,11 @@ import wrapt
 from otelprov.capture import inside
 from otelprov.capture.guard import failed
 from otelprov.capture.remote import underway
-from otelprov.model.entity import Entity
 
 # A capture function is a generator that runs up to its one `yield` before the call, and is sent the result after it.
 # Where the call raises, the generator is closed instead, with the exception in `call.error`.
 Capture = Callable[["Call"], Generator[None, Any, None]]
+_OPEN: AbstractContextManager[None] = nullcontext()
 
 
 class Call:
@@ -55,7 +56,11 @@ class Call:
 
 
 class Observed:
-    """The span of time in which the program's own function runs: its outcome goes to the capture function."""
+    """The span of time in which the program's own function runs: its outcome goes to the capture function.
+
+    Used as `with observed as call, observed.inside(): ...`: what is inside must end whatever a signal handler raises,
+    also in a method of ours that would end it.
+    """
 
     __slots__ = ("_call", "_observer", "_places", "_quiet", "_where")
 
@@ -63,20 +68,26 @@ class Observed:
         self._where = where
         self._call = call
         self._observer = observer
-        self._quiet = inside.quietly() if quiet else None
-        self._places: list[Entity] = []
+        self._quiet = quiet
+        self._places: list[underway.Place] = []
 
     def __enter__(self) -> Call:
-        if self._quiet is not None:
-            self._quiet.__enter__()
-            self._places = underway.enter((*self._call.args, *self._call.kwargs.values()))
         return self._call
+
+    def inside(self) -> AbstractContextManager[object]:
+        """For the function alone: what it does is not captured again, where the whole call is."""
+        if not self._quiet:
+            return _OPEN
+        entities = underway.entities((*self._call.args, *self._call.kwargs.values()))
+        held = inside.quietly_in_turns()
+        if entities:
+            self._places = underway.enter(entities, held)
+        return held
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._quiet is not None:
-            self._quiet.__exit__(kind, error, trace)
+        if self._places:
             underway.leave(self._places)
         if error is None:
             _finish(self._where, self._observer, self._call.result)
@@ -131,7 +142,7 @@ def asynchronous(
         observed = observe(args, kwargs)
         if observed is None:
             return await function(*args, **kwargs)
-        with observed as call:
+        with observed as call, observed.inside():
             call.result = await function(*call.args, **call.kwargs)
         return call.result
 

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import ParamSpec, TypeVar
 
 from otelprov import config
+from otelprov.interrupts import let_through
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,7 +20,11 @@ _told: set[str] = set()
 
 
 def failed(where: str, error: BaseException) -> None:
-    """Swallow an error of ours, telling the log once per place; in tests (OTELPROV_TESTING) raise it again."""
+    """Swallow an error of ours, telling the log once per place; in tests (OTELPROV_TESTING) raise it again.
+
+    What a signal handler of the program's has raised meanwhile is always raised again.
+    """
+    let_through(error)
     if config.TESTING.flag():
         raise error
     if where not in _told:

@@ -188,7 +188,18 @@ class Recorder:
         numbers.extend(itertools.islice(self._sequence, count))
 
     def put(self, span: EndedSpan) -> None:
-        """Put an ended span, ours or another's, into the journal and on to whoever else wants ours."""
+        """Put an ended span, ours or another's, into the journal and on to whoever else wants ours.
+
+        Raises only what a signal handler of the program's raises meanwhile, when the span is in the journal.
+        """
+        try:
+            self._put(span)
+        except BaseException:
+            # Not known how far it got: twice in the journal is once in the store.
+            self._put(span)
+            raise
+
+    def _put(self, span: EndedSpan) -> None:
         with quietly():
             span = scrub_span(span)
             journal = self.journal

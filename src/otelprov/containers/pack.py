@@ -16,6 +16,7 @@ from otelprov.containers.actor import actor_in
 from otelprov.containers.encode import Encoder
 from otelprov.containers.pending import Entry, Numbered, place_of
 from otelprov.containers.tracker import Tracker
+from otelprov.interrupts import let_through
 from otelprov.journal.encode import EndedSpan
 from otelprov.semconv import (
     PROVENANCE_ACTOR,
@@ -76,6 +77,7 @@ class Packer:
         try:
             job.go_on()
         except Exception as error:
+            let_through(error)
             self._finish(batch)
             job.give_up(error)
         self._finish(batch)

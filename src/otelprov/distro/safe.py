@@ -31,6 +31,7 @@ from opentelemetry.trace import Status, StatusCode
 from opentelemetry.util._decorator import _agnosticcontextmanager
 
 from otelprov.distro.values import clean_attributes, clean_name, clean_time, clean_value, told
+from otelprov.interrupts import let_through
 from otelprov.semconv import EVENT_EXCEPTION, EXCEPTION_ESCAPED, EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE, EXCEPTION_TYPE
 
 P = ParamSpec("P")
@@ -54,6 +55,7 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def _say(what: str, error: Exception) -> None:
+    let_through(error)
     if what not in _told:
         _told.add(what)
         logger.warning("%s raised %s and was left out; said once", what, type(error).__name__)

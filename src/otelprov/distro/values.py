@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from otelprov.interrupts import let_through
+
 _INT64 = 2**63
 _MAX_DEPTH = 8
 # Of one attribute, over all levels: a list that holds itself a hundred times has no end at any depth.
@@ -50,7 +52,8 @@ def clean_attributes(attributes: Any) -> dict[str, Any] | None:
         return None
     try:
         pairs = list(attributes.items())
-    except Exception:
+    except Exception as error:
+        let_through(error)
         # No mapping, or one that another thread is changing.
         return None
     return {clean_name(key): clean_value(value) for key, value in pairs if key is not None and key != ""}
@@ -63,7 +66,8 @@ def clean_time(value: Any) -> int | None:
     try:
         number = float(value)
         return round(number * 1e9 if number < _SECONDS_END else number) if 0 <= number < 2.0 * _INT64 else None
-    except Exception:
+    except Exception as error:
+        let_through(error)
         return None
 
 
@@ -72,7 +76,8 @@ def told(value: Any) -> str:
     try:
         text = str(value)
         return text if type(text) is str else str.__str__(text)
-    except Exception:
+    except Exception as error:
+        let_through(error)
         return f"[{type(value).__module__}.{type(value).__qualname__}]"
 
 
@@ -88,7 +93,8 @@ def _uncommon(value: Any, depth: int, left: list[int]) -> Any:
             return bytes(value)
         if isinstance(value, (Mapping, Sequence)):
             return _many(value, depth, left)
-    except Exception:
+    except Exception as error:
+        let_through(error)
         return f"[{type(value).__module__}.{type(value).__qualname__}]"
     return clean_text(told(value))
 

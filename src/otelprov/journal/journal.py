@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from otelprov import __version__, config
+from otelprov.interrupts import let_through
 from otelprov.journal.budget import Budget, Rank, rank_of
 from otelprov.journal.encode import EndedSpan, Scope, envelope, span_json
 from otelprov.journal.file import SUFFIX, JournalWriter, Writer
@@ -42,9 +43,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 class Journal:
     """Append-only OTLP/JSON lines in `folder`, one file at a time, mode 0600, locked while the process lives.
 
-    `append` never raises and never waits: what could not be kept is counted in `losses`, and whoever appends declares
-    it. A file is made with the first span, so processes that record nothing leave nothing. `write` stands in for
-    os.write in tests of faults.
+    `append` never raises, but for what a signal handler of the program's does, and never waits: what could not be kept
+    is counted in `losses`, and whoever appends declares it. A file is made with the first span, so processes that
+    record nothing leave nothing. `write` stands in for os.write in tests of faults.
     """
 
     def __init__(self, folder: str, process_id: str, resource: Mapping[str, Any], write: Writer = os.write) -> None:
@@ -92,10 +93,14 @@ class Journal:
                 return self._put(span, payload)
         except OSError as error:
             self.works = False
-            return self._lose(span, _REASONS.get(error.errno or 0) or f"os_error_{error.errno}")
-        except Exception:
+            self._lose(span, _REASONS.get(error.errno or 0) or f"os_error_{error.errno}")
+            let_through(error)
+            return False
+        except Exception as error:
             # A mapping changed by another thread, or a value of a kind nobody thought of.
-            return self._lose(span, "not_encodable")
+            self._lose(span, "not_encodable")
+            let_through(error)
+            return False
 
     def complaint(self) -> str:
         """One line for a person when nothing could be written."""
@@ -145,6 +150,7 @@ class Journal:
         try:
             written = file.append(b"".join((before, payload, after)))
         except OSError as error:
+            let_through(error)
             if error.errno in _FULL or not self._begin(span, payload):
                 raise
             written = True
@@ -160,6 +166,7 @@ class Journal:
             try:
                 self._budget.closed(file.begin(before + payload + after))
             except OSError as error:
+                let_through(error)
                 # Try again in a second, not with every span; but a line that is too long says nothing about others.
                 self._broken_until = time.monotonic() + (0.0 if error.errno == errno.EFBIG else 1.0)
                 self._broken_by = error.errno or errno.EIO

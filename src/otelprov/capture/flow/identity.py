@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which reads an object in memory comes from: weak references with finalisers, never a bare id()."""
+"""Which reads an object in memory comes from."""
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from otelprov.capture.flow.by_object import ByObject
 from otelprov.model.entity import Entity
 
 
@@ -32,51 +32,25 @@ class Origins(NamedTuple):
         return Origins(self.reads | other.reads, self.complete and other.complete)
 
 
-class _Followed(weakref.ref[Any]):
-    __slots__ = ("key", "origins", "stamp")
-
-    key: int
-    origins: Origins
-    stamp: int | None
-
-
-_followed: dict[int, _Followed] = {}
-
-
-def _forget(reference: _Followed) -> None:
-    # Another object may live at this address by now: only the entry of this very reference goes.
-    if _followed.get(reference.key) is reference:
-        del _followed[reference.key]
+# With a stamp, for whoever wants to know later whether the object has changed.
+_followed: ByObject[tuple[Origins, int | None]] = ByObject()
 
 
 def remember(obj: Any, origins: Origins, stamp: int | None = None) -> bool:
-    """Note where an object comes from, for as long as it lives; False where it can't be referred to weakly.
-
-    `stamp` is for whoever wants to know later whether the object has changed.
-    """
-    try:
-        reference = _Followed(obj, _forget)
-    except TypeError:
-        return False
-    reference.key = key = id(obj)
-    reference.origins = origins
-    reference.stamp = stamp
-    _followed[key] = reference
-    return True
+    """Note where an object comes from, for as long as it lives; False where it can't be referred to weakly."""
+    return _followed.note(obj, (origins, stamp))
 
 
 def origins_of(obj: Any) -> Origins | None:
     """What an object comes from; None where nothing is known of it."""
-    reference = _followed.get(id(obj))
-    if reference is None or reference() is not obj:
-        return None
-    return reference.origins
+    found = _followed.get(obj)
+    return None if found is None else found[0]
 
 
 def stamp_of(obj: Any) -> int | None:
     """The stamp with which an object was remembered."""
-    reference = _followed.get(id(obj))
-    return None if reference is None or reference() is not obj else reference.stamp
+    found = _followed.get(obj)
+    return None if found is None else found[1]
 
 
 def merged_origins(objects: Iterable[Any]) -> Origins | None:
@@ -91,7 +65,7 @@ def merged_origins(objects: Iterable[Any]) -> Origins | None:
 
 def followed() -> list[Any]:
     """The living objects that are being followed."""
-    return [obj for reference in list(_followed.copy().values()) if (obj := reference()) is not None]
+    return _followed.objects()
 
 
 def happened(origins: Origins) -> Origins:

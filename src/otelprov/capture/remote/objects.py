@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import time
-import weakref
 from typing import Any, NamedTuple
 
 from otelprov.capture import written
 from otelprov.capture.disk.file_writes import Write, begin_write
+from otelprov.capture.flow.by_object import ByObject
 from otelprov.capture.flow.contents import note_content
 from otelprov.capture.flow.identity import Origins
 from otelprov.model.entity import Entity
@@ -64,38 +64,23 @@ def note_read(content: Any, origins: Origins) -> None:
     note_content(content, origins, before)
 
 
-class _Opened(weakref.ref[Any]):
-    __slots__ = ("write",)
-
-    write: Write
-
-
-# By the id of an open file, and gone with it.
-_opened: dict[int, _Opened] = {}
+_opened: ByObject[Write] = ByObject()
 
 
 def opened_to_write(file: Any, entity: Entity, operation: str, started: int, scope: str) -> None:
     """Note that an object is written through an open file, until `closed_written` is told of its end."""
     write = begin_write(entity, operation, started, scope=scope)
-    if write is None:
-        return
-    key = id(file)
-
-    def forget(gone: weakref.ref[Any]) -> None:
-        if _opened.get(key) is gone:
-            del _opened[key]
-
-    reference = _Opened(file, forget)
-    reference.write = write
-    _opened[key] = reference
+    if write is not None:
+        _opened.note(file, write)
 
 
 def is_written(file: Any) -> bool:
     """Whether a file is one that `opened_to_write` was told of and that has not been closed since."""
-    reference = _opened.get(id(file))
-    return reference is not None and reference() is file
+    return _opened.get(file) is not None
 
 
 def closed_written(file: Any) -> Write | None:
     """The write that ends with the closing of a file; None where that is none of ours, or has ended before."""
-    return _opened.pop(id(file)).write if is_written(file) else None
+    write = _opened.get(file)
+    _opened.drop(file)
+    return write

@@ -9,15 +9,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from otelprov.capture.guard import guard
+from otelprov.capture.inside import is_held_elsewhere
 from otelprov.capture.naming import location_entity
 from otelprov.model.entity import Entity
 
 _MAX_PLACES = 100
-_places: list[Entity] = []
+
+# What a call works on, and what `quietly` gave for the time it does.
+Place = tuple[Entity, object]
+_places: list[Place] = []
 
 
-def enter(arguments: Iterable[Any]) -> list[Entity]:
-    """Note the URLs among the arguments of a call that is captured as a whole; to be given to `leave`."""
+def entities(arguments: Iterable[Any]) -> list[Entity]:
+    """The URLs among the arguments of a call."""
     found: list[Entity] = []
     for argument in arguments:
         for each in argument[:_MAX_PLACES] if type(argument) in (list, tuple) else (argument,):
@@ -26,11 +30,17 @@ def enter(arguments: Iterable[Any]) -> list[Entity]:
                     entity = location_entity(each)
                     if entity is not None:
                         found.append(entity)
-    _places.extend(found)
     return found
 
 
-def leave(places: list[Entity]) -> None:
+def enter(found: list[Entity], held: object) -> list[Place]:
+    """Note what a call that is captured as a whole is about; to be given to `leave`."""
+    places = [(entity, held) for entity in found]
+    _places.extend(places)
+    return places
+
+
+def leave(places: list[Place]) -> None:
     """The call has ended."""
     for place in places:
         # Not there after a fork inside the call.
@@ -41,8 +51,11 @@ def leave(places: list[Entity]) -> None:
 def is_underway(entity: Entity) -> bool:
     """Whether some captured call is about an entity, or about the folder that it lies in."""
     return any(
-        place.namespace == entity.namespace and (entity.name + "/").startswith(place.name.rstrip("/") + "/")
-        for place in list(_places)
+        place.namespace == entity.namespace
+        and (entity.name + "/").startswith(place.name.rstrip("/") + "/")
+        # A call that was interrupted in the wrong moment has not left.
+        and is_held_elsewhere(held)
+        for place, held in list(_places)
     )
 
 

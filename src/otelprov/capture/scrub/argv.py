@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 
 from otelprov.capture.scrub.text import CUT, scrub_text
+from otelprov.interrupts import let_through
 
 # Options of one letter mean a password only for programs that are known to take one.
 _SHORT = {
@@ -36,7 +37,8 @@ def scrub_argv(arguments: Sequence[str]) -> list[str]:
     """The same arguments, as many of them, with marks for what is secret; never raises."""
     try:
         return _scrubbed(arguments)
-    except Exception:
+    except Exception as error:
+        let_through(error)
         return [CUT] * len(arguments)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from otelprov.capture.scrub import kinds
 from otelprov.capture.scrub.argv import scrub_argv, scrub_command_line
 from otelprov.capture.scrub.text import CUT, scrub_text
+from otelprov.interrupts import let_through
 from otelprov.journal.encode import EndedSpan, Link
 from otelprov.semconv import DB_SYSTEM, DB_SYSTEM_NAME, PROVENANCE_KIND, PROVENANCE_KIND_IO
 
@@ -44,7 +45,8 @@ def scrub_span(span: EndedSpan) -> EndedSpan:
             changed = changed._replace(name=name)
         if span.status_message:
             changed = changed._replace(status_message=scrub_text(span.status_message))
-    except Exception:
+    except Exception as error:
+        let_through(error)
         links: tuple[tuple[Any, ...], ...] = tuple(link[:2] for link in span.links)
         described = span.described._replace(attributes={})
         safe = span._replace(name=CUT, attributes=_known(span.attributes), events=(), status_message="")
@@ -60,7 +62,8 @@ def scrub_attributes(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     """Attributes of a resource without secrets; the same object where there are none."""
     try:
         return _attributes(attributes, own=False)
-    except Exception:
+    except Exception as error:
+        let_through(error)
         return _known(attributes)
 
 
@@ -100,7 +103,8 @@ def _attributes(attributes: Mapping[str, Any], own: bool) -> Mapping[str, Any]:
             continue
         try:
             scrubbed = _value(key, kind, value, attributes, 0)
-        except Exception:
+        except Exception as error:
+            let_through(error)
             scrubbed = CUT
         if scrubbed is not value:
             if changed is None:

@@ -240,8 +240,8 @@ class _Reading:
             return self._function(at)
         elif token.kind in ("name", "quoted"):
             end = at
-            while self._word(end + 1) == "." and self._next(self._next(end + 1) + 1) < len(self.tokens):
-                end = self._next(self._next(end + 1) + 1)
+            while (part := self._qualified(end)) is not None:
+                end = part
             named = [self.tokens[part] for part in range(at, end + 1) if self.tokens[part].kind in ("name", "quoted")]
             name = ".".join(part.word if part.kind == "quoted" else part.text for part in named)
             if end > at or not self._is_common_table(name, at):
@@ -253,6 +253,14 @@ class _Reading:
             self._plain(token)
         self._expecting = False
         return at + 1
+
+    def _qualified(self, at: int) -> int | None:
+        """Where the name goes on behind a dot; None where it does not, or with what is no name and may be a value."""
+        dot = self._next(at + 1)
+        part = self._next(dot + 1)
+        if part >= len(self.tokens) or self.tokens[dot].text != ".":
+            return None
+        return part if self.tokens[part].kind in ("name", "quoted") else None
 
     def _function(self, at: int) -> int:
         opened = self._next(at + 1)

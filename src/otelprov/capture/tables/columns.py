@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import functools
 import json
-import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from otelprov.capture.flow.by_object import ByObject
 from otelprov.capture.flow.identity import Read
 from otelprov.semconv import (
     PROVENANCE_COLUMN_EDGES,
@@ -110,19 +110,7 @@ class ColumnSource(NamedTuple):
 Columns = Mapping[str, Iterable[ColumnSource]] | Read
 
 
-class _Followed(weakref.ref[Any]):
-    __slots__ = ("columns", "key")
-
-    key: int
-    columns: Columns
-
-
-_followed: dict[int, _Followed] = {}
-
-
-def _forget(reference: _Followed) -> None:
-    if _followed.get(reference.key) is reference:
-        del _followed[reference.key]
+_followed: ByObject[Columns] = ByObject()
 
 
 def remember_columns(obj: Any, columns: Columns) -> None:
@@ -130,24 +118,17 @@ def remember_columns(obj: Any, columns: Columns) -> None:
 
     Only for what is sure: a frame as its reader returned it, a selection of its columns, a rename.
     """
-    try:
-        reference = _Followed(obj, _forget)
-    except TypeError:
-        return
-    reference.key = key = id(obj)
-    reference.columns = columns
-    _followed[key] = reference
+    _followed.note(obj, columns)
 
 
 def forget_columns(obj: Any) -> None:
     """The table was changed in place: where its columns come from is no longer known."""
-    _followed.pop(id(obj), None)
+    _followed.drop(obj)
 
 
 def columns_of(obj: Any) -> Columns | None:
     """Where the columns of a table in memory come from; None where that is not known."""
-    reference = _followed.get(id(obj))
-    return reference.columns if reference is not None and reference() is obj else None
+    return _followed.get(obj)
 
 
 def edges_of(obj: Any, names: Iterable[Any]) -> list[ColumnEdge]:
