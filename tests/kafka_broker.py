@@ -59,7 +59,7 @@ class Broker:
         self._settings.write_text(_SETTINGS.format(port=self._port, controller=controller, folder=folder))
         self.process: subprocess.Popen[bytes] | None = None
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings)]
+        tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(self._settings)]
         formatted = subprocess.run(["java", *_JAVA, _QUIET, "-cp", _jars(), *tool], capture_output=True, text=True)
         assert formatted.returncode == 0, formatted.stderr
 

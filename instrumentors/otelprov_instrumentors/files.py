@@ -16,10 +16,14 @@ from otelprov.instrumentation import Call, Instrumentor, Patch
 Captured = Generator[None, Any, None]
 
 
-def _open(call: Call) -> Captured:
-    if is_compiled_code(call.argument("file", 0)):
+def _is_import(args: tuple[Any, ...]) -> bool:
+    if args and is_compiled_code(args[0]):
         coverage.ignored += 1
-        return
+        return True
+    return False
+
+
+def _open(call: Call) -> Captured:
     file = yield
     mode = call.argument("mode", 1, "r")
     files.opened(file, mode, call.started, through_opener=call.argument("opener", 7) is not None)
@@ -89,7 +93,7 @@ class FilesInstrumentor(Instrumentor):
 
     library = "files"
     patches = (
-        *(Patch(module, name, _open) for module, name in _OPENS),
+        *(Patch(module, name, _open, noise=_is_import) for module, name in _OPENS),
         *(Patch(module, name, capture) for name, capture in _CALLS.items() for module in ("os", _SYSTEM)),
         Patch("shutil", "copyfile", _copyfile),
         Patch("shutil", "copyfileobj", _copyfileobj),

@@ -59,7 +59,8 @@ class Patch(NamedTuple):
     With `closed` a row with `follow` says all about its result, and where that function, given the arguments, says so,
     nothing of the program runs inside: what the library does there is not followed, which would cost more than the
     operation itself.
-    `leave` says which methods must not be wrapped.
+    `leave` says which methods must not be wrapped. `noise` says of the positional arguments of a call that nothing is
+    to be recorded, before anything is prepared: for what is called a thousand times for each call of interest.
     A target that the installed version does not have is left out.
     """
 
@@ -71,6 +72,7 @@ class Patch(NamedTuple):
     follow: Follow | None = None
     leave: Callable[[Callable[..., Any]], bool] | None = None
     closed: Callable[[tuple[Any, ...]], bool] | None = None
+    noise: Callable[[tuple[Any, ...]], bool] | None = None
 
 
 @dataclass(slots=True)
@@ -295,10 +297,12 @@ class Instrumentor(BaseInstrumentor):  # type: ignore[misc]
         nested, transparent, scope = patch.nested, patch.transparent, self.scope()
         where = f"{patch.module}.{patch.target}"
         assert patch.capture is not None
-        capture = patch.capture
+        capture, is_noise = patch.capture, patch.noise
 
         def observe(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observed | None:
             if not self._active or (inside.is_inside() and not nested) or current() is None:
+                return None
+            if is_noise is not None and is_noise(args):
                 return None
             call = Call(function, args, kwargs, scope)
             observer = begin(where, capture, call)

@@ -350,3 +350,23 @@ def test_a_program_that_instruments_itself_runs_under_no_profiler(tmp_path: Path
     ran = run(tmp_path, source, launcher=PLAIN, **chosen)
     assert ran.process.returncode == 3, ran.process.stderr
     assert ran.run_span().attributes["process.exit.code"] == 3
+
+
+@pytest.mark.parametrize("launcher", [PLAIN, LAUNCHED, OBSERVED], ids=["without us", "run", "instrument"])
+def test_cycles_of_the_programs_end_as_they_would(tmp_path: Path, launcher: list[str]) -> None:
+    source = """
+    import gc, os
+
+    class Told:
+        def __init__(self, name):
+            self.name, self.itself = name, self
+
+        def __del__(self, write=os.write):
+            write(1, f"{self.name}\\n".encode())
+
+    early = Told("collected")
+    del early
+    gc.collect()
+    left = Told("ended with the process")
+    """
+    assert run(tmp_path, source, launcher=launcher).process.stdout == "collected\nended with the process\n"

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from contextvars import ContextVar
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from otelprov.capture import background
 from otelprov.capture.disk.fingerprint import digest_version
@@ -52,6 +52,12 @@ class Load:
         self.start = time.time_ns()
 
 
+class Counted(NamedTuple):
+    """A module that is being loaded and will be counted in the span of another; what it loads hangs under that, too."""
+
+    rollup: Load
+
+
 _open: ContextVar[Load | None] = ContextVar("otelprov_import", default=None)
 
 
@@ -79,7 +85,7 @@ class Tracker:
         self._spans: dict[Distribution, int] = {}
         self._uncounted: list[Distribution] = []
 
-    def begin(self, name: str, spec: Any) -> Load | None:
+    def begin(self, name: str, spec: Any) -> Load | Counted | None:
         """A load begins in this thread."""
         if background.is_here():
             # What shipping needs is no import of the program's, and the program's last record may be written already.
@@ -88,12 +94,21 @@ class Tracker:
         while above is not None and (above.ended or above.owner is not self):
             # A context that was copied while a module was being loaded, and is used after that.
             above = above.above
+        if above is not None and above.resolved:
+            rollup = above.rollup
+            if rollup is not None and rollup.prefix and name.startswith(rollup.prefix):
+                # By far the most: another module of a distribution that has its span.
+                return Counted(rollup)
         load = Load(self, name, spec, above)
         _open.set(load)
         return load
 
-    def end(self, opened: Load, error: BaseException | None) -> None:
+    def end(self, opened: Load | Counted, error: BaseException | None) -> None:
         """A load has ended: where it is worth a span, that is on disk when this returns."""
+        if isinstance(opened, Counted):
+            if error is None:
+                opened.rollup.modules += 1
+            return
         end = time.time_ns()
         opened.ended = True
         _open.set(opened.above)
