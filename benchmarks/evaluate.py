@@ -13,6 +13,7 @@ turns; a ratio is taken within a round, and the median of the rounds is shown.
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import statistics
 import sys
@@ -38,11 +39,17 @@ from data_programs import (
 from evaluate_table import Cost, Truth
 from kernel_log import Touched, watching
 
+import otelprov
+import otelprov_instrumentors
+
 LAUNCHERS = {"otelprov run": launched(), "opentelemetry-instrument": observed()}
 
 
 def main() -> int:
     options = _options()
+    # As an installed package is; the programs run without leave to write bytecode, and would compile us at each start.
+    for package in (otelprov, otelprov_instrumentors):
+        compileall.compile_dir(os.path.dirname(package.__file__), quiet=1)
     tools = [] if options.no_peers else peers.install(Path(sys.prefix))
     chosen = []
     for program in programs(options.programs):
