@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextvars import copy_context
 from pathlib import Path
 
+import hypothesis
 import pytest
 from backend_processes import collector, jaeger, pytest_runtest_makereport  # noqa: F401
 from opentelemetry.context import get_current as get_context
@@ -20,6 +21,10 @@ from otelprov.capture import background
 from otelprov.capture.inside import is_inside
 from otelprov.capture.recorder import current
 from otelprov.semconv.validate import problems
+
+# How fast inputs are made says how busy the machine is, and nothing about what is tested.
+hypothesis.settings.register_profile("ours", suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("ours")
 
 # A background job or nohup ignores these, and so would every program that a test starts and interrupts.
 for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
