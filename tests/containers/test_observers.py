@@ -7,8 +7,10 @@ import weakref
 
 import pytest
 from backend_processes import wait_until
+from instrumented import instrumented
 from observer_plots import nobody_stays, shown  # noqa: F401
 
+from otelprov.capture import background
 from otelprov.containers import (
     Collector,
     TrackedDict,
@@ -21,6 +23,7 @@ from otelprov.containers import (
 from otelprov.containers.observers import delivery
 from otelprov.containers.tracker import ALWAYS, FAST
 from otelprov.testing import recording
+from otelprov_instrumentors.files import FilesInstrumentor
 
 
 def test_called_right_after_each_change_in_the_thread_that_made_it():
@@ -72,6 +75,25 @@ def test_a_thread_delivers_its_changes_itself_also_where_another_hands_them_on()
             pending._hand_on()
         worker.join()
         assert seen == [worker.ident]
+
+
+def test_what_an_observer_does_in_our_thread_is_the_programs(tmp_path):
+    def observer() -> None:
+        (tmp_path / "told.txt").write_text("x")
+
+    done = threading.Event()
+
+    def deliver() -> None:
+        (tmp_path / "ours.txt").write_text("x")
+        delivery._as_the_program(observer)
+        (tmp_path / "ours again.txt").write_text("x")
+        done.set()
+
+    with instrumented(FilesInstrumentor), recording(tmp_path / "home") as recorded:
+        background.start()
+        background.once("delivering", deliver)
+        assert done.wait(10)
+    assert recorded.names() == ["write told.txt"]
 
 
 def test_what_a_thread_leaves_behind_is_delivered_by_another():

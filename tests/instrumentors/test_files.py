@@ -279,6 +279,15 @@ def test_opens_that_go_past_us_are_seen_by_the_audit_hook(recorded):
     assert coverage.snapshot()[:2] == (4, 4)
 
 
+def test_compiled_code_is_let_through_and_counted(recorded):
+    make("module.pyc", "x")
+    before = coverage.snapshot()
+    with open("module.pyc", "rb") as file:
+        assert file.read() == b"x"
+    assert coverage.snapshot() == (*before[:2], before[2] + 1)
+    assert recorded.names() == []
+
+
 def test_noise_is_counted_and_left_out(recorded):
     make("module.py")
     with open("module.py"), open(os.devnull, "w"), open("/proc/self/status"), open(json.__file__):

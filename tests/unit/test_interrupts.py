@@ -11,14 +11,17 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import Context, copy_context
 from typing import Any
 
 import pytest
 from greenlet import greenlet
 from instrumented import instrumented
 
+from otelprov.capture import inside
 from otelprov.capture.guard import guard
 from otelprov.capture.inside import is_inside, quietly, quietly_in_turns
+from otelprov.capture.recorder import current
 from otelprov.capture.remote import underway
 from otelprov.containers import TrackedDict
 from otelprov.interrupts import let_through
@@ -136,6 +139,16 @@ def test_what_awaits_is_inside_alone():
     assert of_another == [False] * 11
 
 
+def test_a_finaliser_sets_no_context_variable_while_one_is_set():
+    def in_a_finaliser() -> None:
+        with inside._thread.setting, quietly_in_turns():
+            assert is_inside()
+            assert inside._task not in copy_context()
+        assert not is_inside()
+
+    Context().run(in_a_finaliser)
+
+
 def test_greenlets_are_inside_alone():
     found = []
 
@@ -196,6 +209,29 @@ def test_every_timeout_reaches_the_program_and_what_comes_later_is_seen(tmp_path
         assert not is_inside()
         (tmp_path / "last.txt").write_text("x")
     assert "write last.txt" in recorded.names()
+
+
+def test_a_span_that_is_interrupted_is_written_all_the_same_and_no_loss(tmp_path):
+    alarm = Alarm()
+    before = signal.signal(signal.SIGALRM, alarm)
+    try:
+        with recording(tmp_path) as recorded:
+            journal = current().journal
+            write = journal._file.write
+
+            def interrupted(fd: int, line: bytes) -> int:
+                signal.raise_signal(signal.SIGALRM)
+                return write(fd, line)
+
+            journal._file.write = interrupted
+            for name in ("begins a file", "goes on"):
+                alarm.armed = True
+                with pytest.raises(TimeoutError):
+                    current().emit("record", name, {})
+            assert journal.lost == {}
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert recorded.names("record") == ["begins a file", "goes on"]
 
 
 def test_ours_stay_with_us(monkeypatch):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
@@ -19,7 +19,6 @@ from otelprov.capture.remote import underway
 # A capture function is a generator that runs up to its one `yield` before the call, and is sent the result after it.
 # Where the call raises, the generator is closed instead, with the exception in `call.error`.
 Capture = Callable[["Call"], Generator[None, Any, None]]
-_OPEN: AbstractContextManager[None] = nullcontext()
 
 
 class Call:
@@ -77,7 +76,7 @@ class Observed:
     def inside(self) -> AbstractContextManager[object]:
         """For the function alone: what it does is not captured again, where the whole call is."""
         if not self._quiet:
-            return _OPEN
+            return inside.AS_IT_IS
         entities = underway.entities((*self._call.args, *self._call.kwargs.values()))
         held = inside.quietly_in_turns()
         if entities:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import threading
 from _thread import LockType, allocate_lock
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 
-_ALREADY: AbstractContextManager[None] = nullcontext()
+# For what changes nothing.
+AS_IT_IS: AbstractContextManager[None] = nullcontext()
 
 
 class _Thread(threading.local):
@@ -39,7 +41,7 @@ def quietly() -> AbstractContextManager[object]:
 
     For what is done in one go: nothing may be awaited or yielded within.
     """
-    return _ALREADY if is_inside() else _thread.lock
+    return AS_IT_IS if is_inside() else _thread.lock
 
 
 def quietly_in_turns() -> AbstractContextManager[object]:
@@ -48,7 +50,7 @@ def quietly_in_turns() -> AbstractContextManager[object]:
     It goes for the current context, and for those that are copied from it meanwhile.
     """
     if is_inside():
-        return _ALREADY
+        return AS_IT_IS
     if _thread.setting.locked():
         # A finaliser: Python 3.11 collects cycles also while a context variable is being set, and crashes where
         # another one is set then.
@@ -57,6 +59,15 @@ def quietly_in_turns() -> AbstractContextManager[object]:
     with _thread.setting:
         _task.set(lock)
     return lock
+
+
+def outside(job: Callable[..., object], *arguments: object) -> None:
+    """Run what is the program's from within our own work, in a thread of ours: what it does is captured."""
+    mine, _thread.lock = _thread.lock, allocate_lock()
+    try:
+        Context().run(job, *arguments)
+    finally:
+        _thread.lock = mine
 
 
 def is_held_elsewhere(given: object) -> bool:

@@ -92,15 +92,14 @@ class Journal:
             with self._lock:
                 return self._put(span, payload)
         except OSError as error:
+            # Not counted: whoever appends knows that the program was interrupted, and appends once more.
+            let_through(error)
             self.works = False
-            self._lose(span, _REASONS.get(error.errno or 0) or f"os_error_{error.errno}")
-            let_through(error)
-            return False
+            return self._lose(span, _REASONS.get(error.errno or 0) or f"os_error_{error.errno}")
         except Exception as error:
-            # A mapping changed by another thread, or a value of a kind nobody thought of.
-            self._lose(span, "not_encodable")
             let_through(error)
-            return False
+            # A mapping changed by another thread, or a value of a kind nobody thought of.
+            return self._lose(span, "not_encodable")
 
     def complaint(self) -> str:
         """One line for a person when nothing could be written."""

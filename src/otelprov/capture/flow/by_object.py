@@ -18,7 +18,10 @@ class _Note(weakref.ref[Any]):
 
 
 class ByObject(Generic[V]):
-    """A mapping from objects to values that neither keeps an object alive nor asks it for its hash or equality."""
+    """A mapping from objects to values that neither keeps an object alive nor asks it for its hash or equality.
+
+    The value of an object that is gone is given up with the next note.
+    """
 
     def __init__(self) -> None:
         self._notes: dict[int, _Note] = {}
@@ -50,7 +53,7 @@ class ByObject(Generic[V]):
 
     def objects(self) -> list[Any]:
         """The objects, those that are alive."""
-        return [obj for note in list(self._notes.copy().values()) if (obj := note()) is not None]
+        return [obj for note in self._notes.copy().values() if (obj := note()) is not None]
 
     def __len__(self) -> int:
         self._sweep()

@@ -12,10 +12,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextvars import Context
 
 from otelprov.capture import background
 from otelprov.capture.guard import failed, guard
+from otelprov.capture.inside import outside
 from otelprov.containers.change import Change
 from otelprov.containers.observers.observer import Fetching
 from otelprov.containers.observers.subscription import LOOP, Subscription
@@ -180,7 +180,7 @@ def _take_all(me: int, subscription: Subscription) -> None:
 def _as_the_program(job: Callable[..., None], *arguments: object) -> None:
     if background.is_here():
         # Our own thread works quietly; what an observer does is the program's.
-        Context().run(job, *arguments)
+        outside(job, *arguments)
     else:
         job(*arguments)
 
